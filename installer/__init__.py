@@ -1,0 +1,1 @@
+"""zroot's engine: recipe + machine -> plan -> run -> events."""

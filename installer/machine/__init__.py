@@ -1,0 +1,1 @@
+"""What is there: probed once into frozen models."""

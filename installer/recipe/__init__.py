@@ -1,0 +1,1 @@
+"""What you want: typed, frozen models, read from and written to TOML."""
