@@ -3,6 +3,8 @@
 A reference is `layer.name`: `disk.a`, `partition.pool`, `raid.boot`, `crypt.pool`, `zvol.rpool/vault`, `file.vault`.
 A layer over `partition.pool` lies over that partition of every disk that has it: its members are named
 `pool-a`, `pool-b` after the disks' roles. A layer over another layer has one member for each of that layer's.
+
+Line of several parts are written with hyphens in TOML (`min-size`) and with underscores in Python (`min_size`).
 """
 
 from __future__ import annotations
@@ -10,14 +12,56 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import ConfigDict, Field
 
 from installer.frozen import Frozen
 from installer.recipe.size import Size
+from installer.recipe.syntax import (
+    Address,
+    Argument,
+    Cipher,
+    DatasetName,
+    Folder,
+    FullName,
+    HostAddress,
+    Hostname,
+    Interface,
+    Keymap,
+    Line,
+    Locale,
+    Mirror,
+    Mount,
+    Name,
+    Package,
+    PoolName,
+    Properties,
+    Reference,
+    Sha256,
+    SnapshotName,
+    SshKey,
+    Suite,
+    Tarball,
+    Timezone,
+    TypeCode,
+    UserName,
+)
 
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
-Reference = Annotated[str, StringConstraints(pattern=r"^(disk|partition|raid|crypt|zvol|file)\.[A-Za-z0-9][A-Za-z0-9_./:-]*$")]
-Properties = dict[str, str]
+
+def hyphens(name: str) -> str:
+    """Return the TOML key of a field."""
+    return name.replace("_", "-")
+
+
+class RecipeModel(Frozen):
+    """A table of the recipe; its keys have hyphens where its fields have underscores."""
+
+    model_config = ConfigDict(
+        alias_generator=hyphens,
+        validate_by_name=True,
+        validate_by_alias=True,
+        serialize_by_alias=True,
+        use_attribute_docstrings=True,
+    )
 
 
 class After(StrEnum):
@@ -33,35 +77,50 @@ class Result(StrEnum):
     NONE = "none"
 
 
-class Disk(Frozen):
+class Disk(RecipeModel):
     """A selector: everything that it says must hold, and exactly one disk must answer to it."""
 
-    serial: str | None = None
-    wwn: str | None = None
-    by_id: str | None = Field(None, alias="by-id")
-    by_path: str | None = Field(None, alias="by-path")
-    model: str | None = None
-    min_size: Size | None = Field(None, alias="min-size")
-    max_size: Size | None = Field(None, alias="max-size")
-    transport: str | None = None
+    serial: Line | None = None
+    wwn: Line | None = None
+    by_id: Line | None = None
+    """A name in /dev/disk/by-id, with or without the folder."""
+    by_path: Line | None = None
+    """A name in /dev/disk/by-path, with or without the folder."""
+    model: Line | None = None
+    min_size: Size | None = None
+    max_size: Size | None = None
+    transport: Line | None = None
+    """nvme, sata, sas, usb, virtio, ... as lsblk names it."""
+
+    @property
+    def bound(self) -> bool:
+        """Whether the selector says anything; `--disk ROLE=SERIAL` binds the empty selectors of a shipped recipe."""
+        return self != Disk()
+
+    @property
+    def identifies(self) -> bool:
+        """Whether it names one disk, rather than what such disks have in common."""
+        return any((self.serial, self.wwn, self.by_id, self.by_path))
 
 
-class Partition(Frozen):
+class Partition(RecipeModel):
     """An entry of the first disk's table, which sgdisk clones to the others."""
 
     name: Name
     size: Size | Literal["rest"]
-    type: Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F]{4}$")]
+    """`rest` is what the other partitions leave on the smallest disk."""
+    type: TypeCode
+    """sgdisk's code: ef00 (ESP), ef02 (BIOS boot), fd00 (md), 8309 (LUKS), bf00 (ZFS)."""
 
 
-class Raid(Frozen):
+class Raid(RecipeModel):
     """An md array."""
 
     over: Reference
     level: Literal[0, 1, 10] = 1
     metadata: Literal["1.0", "1.2"] = "1.2"
     filesystem: Literal["ext4", "none"] = "none"
-    mount: str | None = None
+    mount: Folder | None = None
 
 
 class CryptKind(StrEnum):
@@ -70,7 +129,7 @@ class CryptKind(StrEnum):
     TCRYPT = "tcrypt"
 
 
-class Kdf(Frozen):
+class Kdf(RecipeModel):
     """argon2id, fixed so that no benchmark in a busy machine chooses a weak one."""
 
     memory: Size = Size(512 * 1024**2)
@@ -78,19 +137,19 @@ class Kdf(Frozen):
     parallel: Annotated[int, Field(ge=1, le=4)] = 4
 
 
-class Crypt(Frozen):
+class Crypt(RecipeModel):
     """An encryption layer; one secret opens every member."""
 
     over: Reference
     kind: CryptKind = CryptKind.LUKS2
     unlock: Literal["passphrase", "key-device", "random"] = "passphrase"
-    secret: Name = "passphrase"
+    secret: Name = "passphrase"  # noqa: S105 - a name
     """Name under which the passphrase is asked for; layers that name the same secret share it."""
     key: Reference | None = None
     """With unlock = "key-device": the layer whose content is the key."""
-    key_size: Size | None = Field(None, alias="key-size")
+    key_size: Size | None = None
     discard: bool = True
-    cipher: str = "aes-xts-plain64"
+    cipher: Cipher = "aes-xts-plain64"
     kdf: Kdf = Kdf()
 
 
@@ -116,59 +175,60 @@ class VdevRole(StrEnum):
     SPARE = "spare"
 
 
-class Vdev(Frozen):
+class Vdev(RecipeModel):
     """One group of members in a pool."""
 
     kind: VdevKind
     over: Reference | tuple[Reference, ...]
     role: VdevRole = VdevRole.DATA
-    width: int | None = None
+    width: Annotated[int, Field(ge=2, le=255)] | None = None
     """Members of each mirror in striped-mirrors; 2 if not said."""
 
 
-class NativeEncryption(Frozen):
+class NativeEncryption(RecipeModel):
     """ZFS's own encryption of a dataset and what lies below it."""
 
-    secret: Name = "passphrase"
+    secret: Name = "passphrase"  # noqa: S105 - a name
     cipher: Literal["aes-256-gcm", "aes-192-gcm", "aes-128-gcm"] = "aes-256-gcm"
     iterations: Annotated[int, Field(ge=100_000)] = 1_000_000
 
 
-class Dataset(Frozen):
+class Dataset(RecipeModel):
     """A file system or, with a size, a zvol; parents that are not listed are made with canmount=off."""
 
-    name: str
-    mount: str | None = None
+    name: DatasetName
+    mount: Mount | None = None
     """Mount point; `legacy`, `none`, or left out to inherit."""
     size: Size | None = None
     canmount: Literal["on", "off", "noauto"] | None = None
-    properties: Properties = {}
+    properties: Properties = Field(default_factory=dict)
     encryption: NativeEncryption | None = None
-    snapshot: str | None = None
+    snapshot: SnapshotName | None = None
+    """A snapshot taken when it has been made and is still empty."""
 
 
-class Pool(Frozen):
+class Pool(RecipeModel):
     """A pool, its vdevs and its datasets."""
 
-    vdevs: tuple[Vdev, ...]
+    vdevs: Annotated[tuple[Vdev, ...], Field(min_length=1)]
     ashift: Annotated[int, Field(ge=9, le=16)] | None = None
     """Left out: from the largest physical sector of the members, at least 12."""
-    properties: Properties = {}
+    properties: Properties = Field(default_factory=dict)
     """Pool properties (-o): autotrim, compatibility, ..."""
-    filesystem: Properties = {}
+    filesystem: Properties = Field(default_factory=dict)
     """Properties of the pool's top dataset (-O), inherited by all: compression, acltype, ..."""
     encryption: NativeEncryption | None = None
-    bootfs: str | None = None
+    bootfs: DatasetName | None = None
     """Dataset below the pool that is the root file system: `ROOT/debian`."""
     dataset: tuple[Dataset, ...] = ()
-    allow_unequal: bool = Field(False, alias="allow-unequal")
+    allow_unequal: bool = False
     """Allow members that are more than 10 % apart in size."""
 
 
-class File(Frozen):
+class File(RecipeModel):
     """Sparse files on a dataset that serve as devices."""
 
-    folder: str
+    folder: Folder
     count: Annotated[int, Field(ge=1, le=255)]
     size: Size
 
@@ -181,7 +241,7 @@ class SwapKind(StrEnum):
     ZVOL = "zvol"
 
 
-class Swap(Frozen):
+class Swap(RecipeModel):
     kind: SwapKind = SwapKind.ZRAM
     over: Reference | None = None
     """random-key: a partition. raid: a crypt layer over a raid, or the raid (never beside an encrypted root)."""
@@ -189,44 +249,44 @@ class Swap(Frozen):
     """zram: its largest size (left out: half the memory, 4 GiB at most)."""
 
 
-class Network(Frozen):
+class Network(RecipeModel):
     """Wired network by systemd-networkd; no address means DHCP on every wired interface."""
 
-    interface: str = "en* eth*"
-    address: str | None = None
-    gateway: str | None = None
-    dns: tuple[str, ...] = ()
+    interface: Interface = "en* eth*"
+    address: Address | None = None
+    gateway: HostAddress | None = None
+    dns: tuple[HostAddress, ...] = ()
 
 
-class User(Frozen):
+class User(RecipeModel):
     """The first user, with sudo."""
 
-    name: str
-    full_name: str = Field("", alias="full-name")
-    password: Name | None = "user-password"
-    """Name of the secret with the password or its crypt(3) hash; null for none (ssh keys only)."""
-    ssh_keys: tuple[str, ...] = Field((), alias="ssh-keys")
+    name: UserName
+    full_name: FullName = ""
+    password: Name | None = None
+    """Name of the secret with the password or its crypt(3) hash; left out: no password (ssh keys only)."""
+    ssh_keys: tuple[SshKey, ...] = ()
 
 
-class System(Frozen):
+class System(RecipeModel):
     """The operating system laid into the root dataset."""
 
     source: Literal["live", "debootstrap", "tarball", "none"] = "live"
-    tarball: str | None = None
-    sha256: str | None = None
-    suite: str = "trixie"
-    mirror: str | None = None
-    """Debian mirror for apt sources and debootstrap; left out: the one the image was built from, without credentials."""
-    hostname: str = "debian"
-    locale: str = "en_US.UTF-8"
-    keymap: str = "us"
+    tarball: Tarball | None = None
+    sha256: Sha256 | None = None
+    suite: Suite = "trixie"
+    mirror: Mirror | None = None
+    """Debian mirror for apt and debootstrap; left out: the one the image was built from, without credentials."""
+    hostname: Hostname = "debian"
+    locale: Locale = "en_US.UTF-8"
+    keymap: Keymap = "us"
     """XKB layout, with an optional variant: `de`, `fr:oss`. Console, initramfs and the passphrase all use it."""
-    timezone: str = "Etc/UTC"
+    timezone: Timezone = "Etc/UTC"
     network: Network = Network()
     user: User | None = None
-    root_password: Name | None = Field(None, alias="root-password")
+    root_password: Name | None = None
     """Name of the secret; left out: root is locked."""
-    packages: tuple[str, ...] = ()
+    packages: tuple[Package, ...] = ()
 
 
 class Firmware(StrEnum):
@@ -234,32 +294,33 @@ class Firmware(StrEnum):
     UEFI = "uefi"
 
 
-class Boot(Frozen):
+class Boot(RecipeModel):
     """How the machine finds the kernel."""
 
     loader: Literal["grub", "systemd-boot", "none"] = "grub"
-    firmware: tuple[Firmware, ...] = (Firmware.BIOS, Firmware.UEFI)
-    esp: Reference | None = "partition.esp"
+    firmware: Annotated[tuple[Firmware, ...], Field(min_length=1)] = (Firmware.BIOS, Firmware.UEFI)
+    esp: Reference = "partition.esp"
     timeout: Annotated[int, Field(ge=0, le=60)] = 3
-    arguments: tuple[str, ...] = ("quiet",)
+    arguments: tuple[Argument, ...] = ("quiet",)
     wait: Annotated[int, Field(ge=1, le=600)] = 20
     """Seconds that the initramfs waits for an absent member before it imports the pool without it."""
 
 
-class Recipe(Frozen):
+class Recipe(RecipeModel):
     """A whole installation."""
 
     zroot: Literal[1]
-    title: str
+    """Version of the recipe format."""
+    title: Line
     unattended: bool = False
     after: After = After.REBOOT
     result: Result = Result.VOLUME
-    disks: dict[Name, Disk]
+    disks: Annotated[dict[Name, Disk], Field(min_length=1)]
     partition: tuple[Partition, ...] = ()
-    raid: dict[Name, Raid] = {}
-    crypt: dict[Name, Crypt] = {}
-    file: dict[Name, File] = {}
-    pool: dict[str, Pool]
+    raid: dict[Name, Raid] = Field(default_factory=dict)
+    crypt: dict[Name, Crypt] = Field(default_factory=dict)
+    file: dict[Name, File] = Field(default_factory=dict)
+    pool: Annotated[dict[PoolName, Pool], Field(min_length=1)]
     swap: Swap = Swap()
     system: System = System()
     boot: Boot = Boot()
