@@ -123,6 +123,8 @@ class Operation(Frozen):
     """Roles of the disks whose content it destroys."""
     done: tuple[str, ...] = ()
     """A program that changes nothing and exits 0 if this operation's effect is there (facts allowed)."""
+    done_says: str = ""
+    """What `done` must print besides, where its exit status does not tell (`zfs get keystatus`: `available`)."""
     secrets: tuple[str, ...] = ()
     """Names of the secrets that it types or feeds."""
     together: str = ""
