@@ -52,6 +52,8 @@ class Command(Frozen):
     argv: tuple[str, ...]
     stdin: str | None = None
     """Text for standard input; a `%{name}` in it is a secret, put in by run/ at the last moment."""
+    output: str = ""
+    """File that gets the standard output, replaced whole."""
     dialogue: tuple[Exchange, ...] = ()
     """Prompts answered on a terminal, in order. Any other prompt stops the run."""
     success: tuple[int, ...] = (0,)

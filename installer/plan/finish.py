@@ -1,0 +1,99 @@
+"""Finish: the records, the snapshot, and everything closed again."""
+
+from __future__ import annotations
+
+from installer.plan.layout import Layout
+from installer.plan.names import TARGET
+from installer.plan.operation import Command, Effect, Layer, Operation, SaveRecords
+from installer.plan.steps import command, programs
+
+
+def operations(layout: Layout) -> list[Operation]:
+    """Return what ends the installation: afterwards nothing of it is open, mounted or imported."""
+    installed = layout.recipe.system.source != "none"
+    return [
+        *(_records(layout) if installed else []),
+        *_unmount(layout, installed=installed),
+        *[_export(pool) for pool in reversed(layout.recipe.pool)],
+        *_close(layout),
+    ]
+
+
+def _records(layout: Layout) -> list[Operation]:
+    return [
+        Operation(
+            id="finish/save/records",
+            layer=Layer.FINISH,
+            title="Keep recipe, plan, journal and log in the new system",
+            action=SaveRecords(folder=f"{TARGET}/var/log/zroot"),
+        ),
+        programs(
+            Layer.FINISH,
+            "snapshot/install",
+            "Take the snapshot of the fresh system",
+            command("zfs", "snapshot", f"{layout.root_dataset}@install"),
+            done=("zfs", "list", "-H", "-t", "snapshot", f"{layout.root_dataset}@install"),
+        ),
+    ]
+
+
+def _unmount(layout: Layout, *, installed: bool) -> list[Operation]:
+    points = [f"{TARGET}/{name}" for name in ("run", "dev", "sys", "proc")] if installed else []
+    points += [
+        TARGET + mount.point.rstrip("/") for mount in reversed(layout.mounts) if mount.legacy or mount.kind != "zfs"
+    ]
+    return [
+        programs(
+            Layer.FINISH,
+            f"unmount{point}",
+            f"Unmount {point}",
+            _patient("umount", point),
+            effect=Effect.CLOSE,
+        )
+        for point in points
+    ]
+
+
+def _export(pool: str) -> Operation:
+    return programs(
+        Layer.FINISH,
+        f"export/{pool}",
+        f"Export the pool {pool}",
+        _patient("zpool", "export", pool),
+        effect=Effect.CLOSE,
+        # The kernel has this folder as long as the pool is imported, also where zpool itself would hang.
+        done=("test", "!", "-e", f"/proc/spl/kstat/zfs/{pool}"),
+    )
+
+
+def _close(layout: Layout) -> list[Operation]:
+    found = [
+        programs(
+            Layer.FINISH,
+            f"close/{device.name}",
+            f"Close {device.name}",
+            _patient("cryptsetup", "close", device.name),
+            effect=Effect.CLOSE,
+            done=("test", "!", "-e", device.path),
+        )
+        for name in reversed(layout.recipe.crypt)
+        for device in layout.members(f"crypt.{name}")
+    ]
+    arrays = [device for name in reversed(layout.recipe.raid) for device in layout.members(f"raid.{name}")]
+    found += [
+        programs(
+            Layer.FINISH,
+            f"stop/{device.name}",
+            f"Stop the array {device.name}",
+            _patient("mdadm", "--stop", device.path),
+            effect=Effect.CLOSE,
+            done=("test", "!", "-e", device.path),
+        )
+        for device in arrays
+    ]
+    return found
+
+
+def _patient(*argv: str) -> Command:
+    """A program that fails while udev still looks at the device, and succeeds a moment later."""
+    return Command(argv=argv, retries=10, timeout=120)
