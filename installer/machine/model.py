@@ -30,6 +30,12 @@ class Node(Frozen):
     number: int = 0
     """Partition number; 0 for anything else."""
     mounts: tuple[str, ...] = ()
+    group: str = ""
+    """Volume group of an LVM volume."""
+    busy: bool = False
+    """Whether the kernel refused to open it for one user alone: mounted, claimed by a layer above, or held open."""
+    openers: tuple[str, ...] = ()
+    """Names of the programs that have it open."""
     children: tuple[Node, ...] = ()
 
 
@@ -42,9 +48,14 @@ class Disk(Frozen):
     link: str
     """The stable name for commands: by-id (serial), else by-id (wwn), else by-path; `path` where udev made none."""
     by_id: tuple[str, ...] = ()
+    """Full paths under /dev/disk/by-id that udev gave to this disk and to no other one."""
     by_path: tuple[str, ...] = ()
+    """Full paths under /dev/disk/by-path, likewise."""
     serial: str = ""
     wwn: str = ""
+    """Empty too where the disk says nothing but zeros."""
+    ambiguous: tuple[str, ...] = ()
+    """Serial and WWN of this disk that another disk has as well: they name neither."""
     model: str = ""
     vendor: str = ""
     transport: str = ""
@@ -55,7 +66,7 @@ class Disk(Frozen):
     removable: bool = False
     read_only: bool = False
     kind: str = "disk"
-    """lsblk's type: disk, rom, loop ..."""
+    """disk, or why it is none: rom, floppy, loop, nbd, zram, ram, zvol, bcache, mmc-boot, dm."""
     fstype: str = ""
     label: str = ""
     uuid: str = ""
@@ -63,12 +74,15 @@ class Disk(Frozen):
     """gpt, dos or empty."""
     table_uuid: str = ""
     mounts: tuple[str, ...] = ()
+    busy: bool = False
+    openers: tuple[str, ...] = ()
     children: tuple[Node, ...] = ()
 
     @property
     def identity(self) -> str:
-        """What consent names: serial, else WWN, else by-path, else the kernel's path."""
-        return self.serial or self.wwn or next(iter(self.by_path), self.path)
+        """What consent names: serial, else WWN, else by-path, else the kernel's path; never what two disks share."""
+        names = (self.serial, self.wwn, *self.by_path, self.path)
+        return next(name for name in names if name and name not in self.ambiguous)
 
 
 class Member(Frozen):
@@ -76,6 +90,8 @@ class Member(Frozen):
 
     path: str
     state: str = ""
+    device: str = ""
+    """Kernel name of the device it was found to be; empty for a file or a missing one."""
 
 
 class Pool(Frozen):
@@ -97,6 +113,14 @@ class Array(Frozen):
     """Kernel names."""
 
 
+class VolumeGroup(Frozen):
+    """An LVM volume group, active or not."""
+
+    name: str
+    members: tuple[str, ...]
+    """Kernel names of its physical volumes."""
+
+
 class Machine(Frozen):
     """Everything that planning asks of a machine."""
 
@@ -111,10 +135,13 @@ class Machine(Frozen):
     """Whether the zfs module is loaded or can be."""
     pools: tuple[Pool, ...] = ()
     arrays: tuple[Array, ...] = ()
+    groups: tuple[VolumeGroup, ...] = ()
     swaps: tuple[str, ...] = ()
     """Kernel names of active swap devices."""
     live_medium: tuple[str, ...] = ()
     """Kernel names of the disks that carry the running live system."""
+    medium_lost: bool = False
+    """Whether this is a live system whose medium cannot be found (copied to memory, or hidden by a boot loader)."""
     live: bool = False
     """Whether this is zroot's own live system."""
     image: str = ""
@@ -123,3 +150,5 @@ class Machine(Frozen):
     """Release of the running kernel: `uname -r`."""
     os_mirror: str = ""
     """Debian mirror that the live image names, without credentials."""
+    security_mirror: str = ""
+    """Where it gets security updates from, likewise."""

@@ -1,0 +1,115 @@
+"""Ask the tools about this machine, changing nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from installer import process
+from installer.errors import Refusal, ZrootError
+from installer.machine import blk, recording
+from installer.machine.model import Machine
+from installer.machine.read import read
+from installer.machine.recording import Recording, Said
+
+LSBLK = ("lsblk", "--json", "--bytes", "--output-all")
+
+ASKED = (("pvs", "--reportformat", "json", "-o", "pv_name,vg_name"), ("modinfo", "-F", "version", "zfs"))
+ASKED_OF_ZFS = (("zpool", "status", "-j"), ("zpool", "import"))
+"""`zpool import` without a name lists pools and imports none."""
+
+
+def probe() -> Machine:
+    """Return this machine; raises Refusal if its disks cannot be listed."""
+    return read(record())
+
+
+def record() -> Recording:
+    """Return what the tools say about this machine; raises Refusal if its disks cannot be listed."""
+    settle()
+    names, tree = _consistent_listing()
+    files = _files()
+    questions = ASKED + (ASKED_OF_ZFS if recording.ZFS_MODULE in files else ())
+    said = {" ".join(argv): answer for argv in questions if (answer := _ask(argv)) is not None}
+    return Recording(
+        zroot=_own_version(),
+        listed=names,
+        lsblk=tree,
+        devices=blk.devices(),
+        files=files,
+        commands=said,
+        efi=Path("/sys/firmware/efi").is_dir(),
+        euid=os.geteuid(),
+        kernel=os.uname().release,
+    )
+
+
+def settle() -> None:
+    """Wait until udev has described every device that the kernel has announced, ten seconds at most."""
+    _ask(("udevadm", "settle", "--timeout=10"))
+
+
+def _consistent_listing() -> tuple[tuple[str, ...], dict[str, Any]]:
+    """List the disks by blkinfo and by lsblk, once more if a device came or went in between."""
+    try:
+        names, tree = blk.listed(), _lsblk()
+        if _whole_disks(tree) <= set(names):
+            return names, tree
+    except Refusal:
+        pass
+    settle()
+    return blk.listed(), _lsblk()
+
+
+def _whole_disks(tree: dict[str, Any]) -> set[str]:
+    return {entry["kname"] for entry in tree["blockdevices"] if entry["type"] == "disk"}
+
+
+def _lsblk() -> dict[str, Any]:
+    # Status 1 and no output is its answer on a machine without any block device.
+    said = process.run(LSBLK, timeout=60, success=(0, 1)).out
+    tree: dict[str, Any] = json.loads(said) if said.strip() else {"blockdevices": []}
+    return tree
+
+
+def _ask(argv: tuple[str, ...]) -> Said | None:
+    """Return what a program says whatever its status; None if it is not installed or hangs."""
+    try:
+        done = process.run(argv, timeout=60, success=tuple(range(256)))
+    except ZrootError:
+        return None
+    return Said(status=done.status, out=done.out)
+
+
+def _files() -> dict[str, str]:
+    read_as_they_are = (recording.MDSTAT, recording.SWAPS, recording.ZFS_MODULE)
+    found = {path: text for path in read_as_they_are if (text := _text(path)) is not None}
+    if (text := _text(recording.CMDLINE)) is not None:
+        found[recording.CMDLINE] = recording.without_secrets(text)
+    if (text := _text(recording.MOUNTINFO)) is not None:
+        found[recording.MOUNTINFO] = recording.local_mounts(text)
+    if (text := _text(recording.MEMINFO)) is not None:
+        found[recording.MEMINFO] = "".join(line for line in text.splitlines(True) if line.startswith("MemTotal:"))
+    if (text := _text(recording.IMAGE)) is not None:
+        found[recording.IMAGE] = recording.without_user(text)
+    with contextlib.suppress(OSError):
+        found[recording.SECURE_BOOT] = Path(recording.SECURE_BOOT).read_bytes().hex()
+    return found
+
+
+def _text(path: str) -> str | None:
+    try:
+        return Path(path).read_text(encoding="utf-8", errors="backslashreplace")
+    except OSError:
+        return None
+
+
+def _own_version() -> str:
+    try:
+        return version("zroot")
+    except PackageNotFoundError:
+        return ""
