@@ -55,9 +55,9 @@ def _initramfs(layout: Layout) -> list[Operation]:
                 "--format=newc",
                 "--owner=0:0",
                 "--quiet",
+                f"--file={STATE}/early.cpio",
                 f"--directory={EARLY}",
                 stdin="".join(f"{name}\n" for name in files),
-                output=f"{STATE}/early.cpio",
             ),
             command(
                 "dd", f"if={STATE}/early.cpio", f"of={image}.new", "oflag=append", "conv=notrunc,fsync", "status=none"
