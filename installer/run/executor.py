@@ -1,0 +1,212 @@
+"""Carries a plan out, operation by operation, and knows after any interruption where to go on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from itertools import groupby
+from pathlib import Path
+
+from installer.errors import Stopped, ZrootError
+from installer.plan.operation import Effect, Operation, Plan
+from installer.process import Running, wait
+from installer.run import actions, facts
+from installer.run.actions import Steps, Work
+from installer.run.events import EventLog, Failed, Finished, Progress, Started
+from installer.run.journal import Journal
+
+TICK = 0.1
+"""Seconds between two looks at what no file descriptor announces: timeouts, pauses, echo."""
+
+
+class StepError(ZrootError):
+    """An operation failed."""
+
+    def __init__(self, operation: Operation, cause: ZrootError) -> None:
+        super().__init__(
+            f"Failed: {operation.title}.",
+            message="\n".join(part for part in (cause.title, cause.message) if part),
+            hint=cause.hint,
+        )
+        self.operation = operation
+
+
+class Executor:
+    """One run of a plan, fresh or resumed: the journal tells which."""
+
+    def __init__(  # noqa: PLR0913 - what a run consists of
+        self,
+        plan: Plan,
+        *,
+        journal: Journal,
+        secret: Callable[[str], str],
+        log: EventLog,
+        records: Mapping[str, Path],
+        stopping: Callable[[], bool] = lambda: False,
+        finished: Callable[[Operation], None] = lambda operation: None,
+    ) -> None:
+        self.plan = plan
+        self.busy: tuple[str, ...] = ()
+        """Titles of the operations under way."""
+        self._journal = journal
+        self._secret = secret
+        self._log = log
+        self._records = records
+        self._stopping = stopping
+        self._finished = finished
+        self._opened = False
+        """Whether this run has carried out an OPEN."""
+
+    def execute(self) -> None:
+        """Carry out what is left of the plan.
+
+        Raises StepError for a failed operation, Stopped between two operations if `stopping` says so, and ZrootError
+        if the plan mentions a fact that it does not declare.
+        """
+        self._make_facts()
+        for batch in batches(self.plan.operations):
+            self._side_by_side(batch)
+
+    def _make_facts(self) -> None:
+        mentioned = {match[1] for match in facts.FACT.finditer(self.plan.model_dump_json(include={"operations"}))}
+        if unknown := sorted(mentioned - {fact.name for fact in self.plan.facts}):
+            raise ZrootError(f"The plan mentions facts that it does not declare: {', '.join(unknown)}.")
+        for fact in self.plan.facts:
+            if fact.name not in self._journal.facts:
+                self._journal.add_fact(fact.name, facts.make(fact))
+
+    def _side_by_side(self, batch: tuple[Operation, ...]) -> None:
+        """Drive several operations from this one thread; after a failure the others end, and none begins."""
+        waiting = list(batch)
+        active: dict[str, Steps[None]] = {}
+        failures: list[ZrootError] = []
+        memory = available_memory()
+        while True:
+            if not failures and not self._stopping():
+                while waiting and _fits(waiting[0], [one for one in batch if one.id in active], memory=memory):
+                    operation = waiting.pop(0)
+                    active[operation.id] = self._carry_out(operation)
+            self.busy = tuple(operation.title for operation in batch if operation.id in active)
+            if not active:
+                break
+            wait(_advance(active, failures), TICK)
+        if failures:
+            raise failures[0]
+        if waiting:
+            raise Stopped("Stopped between two steps, as asked.")
+
+    def _carry_out(self, operation: Operation) -> Steps[None]:
+        work = self._work(operation)
+        if not (yield from self._needed(operation, work)):
+            if operation.effect is Effect.CREATE and operation.id not in self._journal.ended:
+                self._journal.end(operation.id, seconds=0)
+            self._log.emit(Finished(operation=operation.id, seconds=0, already=True))
+            self._finished(operation)
+            return
+        number = self.plan.operations.index(operation) + 1
+        self._log.emit(Started(operation=operation.id, title=operation.title, number=number))
+        self._journal.begin(operation.id)
+        began = time.monotonic()
+        try:
+            yield from actions.carry_out(operation.action, work)
+            if operation.effect is Effect.CREATE:
+                yield from actions.sync()  # what the journal calls finished must survive a power failure
+        except ZrootError as error:
+            self._fail(operation, error, seconds=time.monotonic() - began)
+            return
+        seconds = time.monotonic() - began
+        self._opened = self._opened or operation.effect is Effect.OPEN
+        self._journal.end(operation.id, seconds=seconds)
+        self._log.emit(Finished(operation=operation.id, seconds=round(seconds, 3)))
+        self._finished(operation)
+
+    def _needed(self, operation: Operation, work: Work) -> Steps[bool]:
+        """Tell whether an operation has to be carried out now, as Effect says."""
+        journal = self._journal
+        match operation.effect:
+            case Effect.CHECK:
+                return True
+            case Effect.CREATE if operation.id in journal.ended:
+                return False
+            case Effect.CREATE if operation.id not in journal.begun:
+                return True
+            case Effect.CLOSE if self._closed_for_good(operation):
+                return False
+        if not operation.done:
+            return True
+        return not (yield from actions.holds(operation, work))
+
+    def _closed_for_good(self, operation: Operation) -> bool:
+        """Tell whether a resumed run can leave a CLOSE alone.
+
+        What was taken down before the first write must not be taken down again once something later has been created:
+        by then its name may belong to the new system. What this run itself has opened must be closed again.
+        """
+        later = self.plan.operations[self.plan.operations.index(operation) + 1 :]
+        created = any(one.effect is Effect.CREATE and one.id in self._journal.begun for one in later)
+        return operation.id in self._journal.ended and created and not self._opened
+
+    def _fail(self, operation: Operation, error: ZrootError, *, seconds: float) -> None:
+        self._journal.fail(operation.id, seconds=seconds, title=error.title)
+        self._log.emit(
+            Failed(
+                operation=operation.id,
+                title=error.title,
+                message=error.message,
+                hint=error.hint,
+                optional=operation.optional,
+            )
+        )
+        if not operation.optional:
+            raise StepError(operation, error) from error
+
+    def _work(self, operation: Operation) -> Work:
+        percent = -1
+
+        def progress(value: int) -> None:
+            nonlocal percent
+            if value != percent:
+                percent = value
+                self._log.emit(Progress(operation=operation.id, percent=value))
+
+        return Work(
+            facts=self._journal.facts,
+            secret=self._secret,
+            target=self.plan.target,
+            records=self._records,
+            output=lambda line: self._log.output(operation.id, line),
+            progress=progress,
+        )
+
+
+def batches(operations: tuple[Operation, ...]) -> Iterator[tuple[Operation, ...]]:
+    """Group neighbours that may run side by side; every other operation is alone."""
+    for key, group in groupby(enumerate(operations), lambda pair: pair[1].together or pair[0]):
+        del key
+        yield tuple(operation for _, operation in group)
+
+
+def _advance(active: dict[str, Steps[None]], failures: list[ZrootError]) -> list[Running]:
+    """Let every operation go on as far as it can; return the programs that they wait for."""
+    waited_for = []
+    for name, steps in list(active.items()):
+        try:
+            running = next(steps)
+        except StopIteration:
+            del active[name]
+        except ZrootError as error:
+            del active[name]
+            failures.append(error)
+        else:
+            waited_for += [running] if running else []
+    return waited_for
+
+
+def _fits(operation: Operation, active: list[Operation], *, memory: int) -> bool:
+    return not active or sum(one.memory for one in active) + operation.memory <= memory
+
+
+def available_memory(meminfo: Path = Path("/proc/meminfo")) -> int:
+    """Return the bytes of memory that programs can still have."""
+    fields = dict(line.split(":", 1) for line in meminfo.read_text().splitlines() if ":" in line)
+    return int(fields["MemAvailable"].split()[0]) * 1024
