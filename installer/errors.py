@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import unicodedata
 from enum import IntEnum
 
 
@@ -55,3 +57,11 @@ class Stopped(ZrootError):
     """The user stopped the run at a safe point."""
 
     exit = Exit.STOPPED
+
+
+def literal(value: object, *, longest: int = 60) -> str:
+    """Write a value from outside as one harmless line: quoted, shortened, without control and direction characters."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    text = "".join("?" if unicodedata.category(char).startswith("C") else char for char in text[: 4 * longest])
+    text = text if len(text) <= longest else text[: longest - 3] + "..."
+    return f'"{text}"' if isinstance(value, str) else text

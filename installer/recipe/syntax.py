@@ -104,7 +104,7 @@ def _host_address(value: str) -> str:
 
 Name = Annotated[str, Field(pattern=NAME)]
 Reference = Annotated[str, Field(pattern=REFERENCE)]
-TypeCode = Annotated[str, Field(pattern=TYPE_CODE)]
+TypeCode = Annotated[str, Field(pattern=TYPE_CODE), AfterValidator(str.lower)]
 Line = Annotated[str, Field(pattern=LINE)]
 PoolName = Annotated[str, Field(pattern=POOL), AfterValidator(_pool_name)]
 DatasetName = Annotated[str, Field(pattern=DATASET, max_length=180)]

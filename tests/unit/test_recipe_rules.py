@@ -1,0 +1,119 @@
+"""Rules across the keys of a recipe: one example in recipes/rules/ breaks each."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from installer.errors import Refusals
+from installer.recipe.load import parse
+from installer.recipe.model import Recipe
+from installer.recipe.rules import RULES, check, require
+from installer.recipe.write import rebind
+
+HERE = Path(__file__).parent
+SHIPPED = sorted((HERE.parents[1] / "recipes").glob("*.toml"))
+EXAMPLES = HERE / "recipes" / "rules"
+
+
+def bound(path: Path) -> str:
+    text = path.read_text()
+    return rebind(text, {role: f"SERIAL-{role.upper()}" for role in parse(text).disks})
+
+
+def overlay(base: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
+    """Lay tables over tables; anything else replaces what was there, and "(removed)" removes it."""
+    merged = base | {key: overlay(base.get(key, {}), value) for key, value in change.items() if isinstance(value, dict)}
+    merged |= {key: value for key, value in change.items() if not isinstance(value, dict)}
+    return {key: value for key, value in merged.items() if value != "(removed)"}
+
+
+def example(name: str) -> Recipe:
+    base = tomllib.loads(bound(HERE.parents[1] / "recipes" / "debian-luks-mirror.toml"))
+    return Recipe.model_validate(overlay(base, tomllib.loads((EXAMPLES / f"{name}.toml").read_text())))
+
+
+def test_every_rule_has_an_example_and_every_example_a_rule() -> None:
+    ids = [rule.id for rule in RULES]
+    assert sorted(ids) == sorted(path.stem for path in EXAMPLES.glob("*.toml"))
+    assert len(ids) == len(set(ids))
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
+def test_rule_fires_on_its_example(rule: Any) -> None:
+    recipe = example(rule.id)
+    assert rule.check(recipe), "the rule itself finds nothing"
+    refusal = next(problem for problem in check(recipe) if problem.message == rule.reason)
+    assert refusal.title
+    assert refusal.hint == rule.remedy
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
+def test_rule_speaks_in_sentences(rule: Any) -> None:
+    for words in (rule.reason, rule.remedy, *(problem.title for problem in rule.check(example(rule.id)))):
+        assert words.endswith((".", '"', "?")), words
+        assert words.isascii(), words
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_shipped_recipe_breaks_no_rule_once_disks_are_bound(path: Path) -> None:
+    require(parse(bound(path)))
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_shipped_recipe_chooses_no_disk_by_itself(path: Path) -> None:
+    with pytest.raises(Refusals) as refused:
+        require(parse(path.read_text()))
+    assert "--disk ROLE=SERIAL" in str(refused.value)
+
+
+def test_refuses_mirror_of_one_disk() -> None:
+    """fault 15"""
+    base = tomllib.loads(bound(SHIPPED[0]))
+    del base["disks"]["b"]
+    titles = [problem.title for problem in check(Recipe.model_validate(base))]
+    assert 'pool.rpool.vdevs[0]: "mirror" over 1 member.' in titles
+    assert "raid.boot: level 1 over 1 device." in titles
+
+
+@pytest.mark.parametrize(
+    ("kind", "disks", "fits"),
+    [
+        ("single", 1, True),
+        ("single", 2, False),
+        ("stripe", 1, False),
+        ("mirror", 3, True),
+        ("striped-mirrors", 3, False),
+        ("striped-mirrors", 4, True),
+        ("striped-mirrors", 5, False),
+        ("raidz1", 2, True),
+        ("raidz1", 1, False),
+        ("raidz2", 3, True),
+        ("raidz2", 2, False),
+        ("raidz3", 4, True),
+        ("raidz3", 3, False),
+        ("draid2", 2, False),
+    ],
+)
+def test_counts_members_of_a_vdev(kind: str, disks: int, fits: bool) -> None:
+    """fault 15"""
+    recipe = Recipe.model_validate(
+        {
+            "zroot": 1,
+            "title": "storage",
+            "disks": {f"d{n}": {"serial": f"S{n}"} for n in range(disks)},
+            "pool": {"tank": {"vdevs": [{"kind": kind, "over": [f"disk.d{n}" for n in range(disks)]}]}},
+            "system": {"source": "none"},
+        }
+    )
+    assert (check(recipe) == ()) is fits
+
+
+def test_says_all_problems_at_once() -> None:
+    base = tomllib.loads(bound(SHIPPED[0]))
+    base["boot"]["arguments"] = ["root=/dev/sda1"]
+    base["system"]["hostname"] = "localhost"
+    assert len(check(Recipe.model_validate(base))) == 2
