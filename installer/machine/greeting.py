@@ -56,7 +56,10 @@ def _disk(offer: Offer) -> str:
 
 
 def _wrapped(text: str, *, indent: str = "") -> str:
-    return textwrap.fill(text, WIDTH, initial_indent=indent, subsequent_indent=indent + ("  " if indent else ""))
+    following = indent + ("  " if indent else "")
+    return textwrap.fill(
+        text, WIDTH, initial_indent=indent, subsequent_indent=following, break_on_hyphens=False, break_long_words=False
+    )
 
 
 def main() -> None:

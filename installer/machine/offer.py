@@ -26,7 +26,7 @@ class Offer(Frozen):
 
 
 def offers(machine: Machine) -> tuple[Offer, ...]:
-    """Return every disk of a machine, in the kernel's order of names."""
+    """Return every disk of a machine, in the order in which lsblk lists them."""
     return tuple(Offer(disk=disk, reasons=reasons(disk, machine)) for disk in machine.disks)
 
 

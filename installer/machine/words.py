@@ -58,7 +58,8 @@ def _scaled(count: int, step: int, units: tuple[str, ...]) -> str:
 def describe(disk: Disk) -> str:
     """Name a disk so that no other one answers to it: model, size, bus and its own name."""
     vendor = "" if disk.vendor in ("", "ATA", "NVMe") or disk.model.startswith(disk.vendor) else f"{disk.vendor} "
-    called = f"{vendor}{disk.model}" if disk.model else "Disk without a name"
+    nameless = "Virtual disk" if disk.transport == "virtio" else "Disk of unknown model"
+    called = f"{vendor}{disk.model}" if disk.model else nameless
     bus = TRANSPORTS.get(disk.transport, disk.transport)
     return ", ".join(part for part in (called, size(disk.size), bus, _own_name(disk)) if part)
 
