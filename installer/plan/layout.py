@@ -8,6 +8,7 @@ from functools import cached_property
 from installer.frozen import Frozen
 from installer.machine.model import Disk, Machine
 from installer.plan.names import TARGET, array_path, mapping_path, partition_path, zvol_path
+from installer.recipe import stack
 from installer.recipe.model import Dataset, Firmware, Partition, Pool, Recipe
 
 MIB = 1024**2
@@ -76,10 +77,7 @@ class Layout:
     @cached_property
     def table_roles(self) -> tuple[str, ...]:
         """Roles of the disks that get the partition table: all but those that a layer takes whole."""
-        if not self.recipe.partition:
-            return ()
-        whole = {reference.removeprefix("disk.") for reference in references(self.recipe)}
-        return tuple(role for role in self.disks if role not in whole)
+        return stack.disks_with_table(self.recipe)
 
     @cached_property
     def extents(self) -> tuple[Extent, ...]:
@@ -197,15 +195,15 @@ class Layout:
 
     def vdev_members(self, over: str | tuple[str, ...]) -> tuple[Device, ...]:
         """Return the devices of one vdev, which lies over one layer or several."""
-        layers = (over,) if isinstance(over, str) else over
-        return tuple(device for reference in layers for device in self.members(reference))
+        return tuple(device for reference in stack.as_tuple(over) for device in self.members(reference))
 
     # The root file system and what is mounted with it
 
     @cached_property
     def root_pool(self) -> str:
         """Name of the pool that has the root file system, or nothing."""
-        return next((name for name, pool in self.recipe.pool.items() if pool.bootfs), "")
+        found = stack.root(self.recipe)
+        return found[0] if found else ""
 
     @cached_property
     def root_dataset(self) -> str:
@@ -214,38 +212,24 @@ class Layout:
 
     @property
     def bios(self) -> bool:
-        """Whether the installed system starts by BIOS."""
-        return self.recipe.boot.loader != "none" and Firmware.BIOS in self.recipe.boot.firmware
+        """Whether the installed system starts by BIOS, which cannot read disks with sectors of 4096 bytes."""
+        readable = all(self.disks[role].logical_sector == 512 for role in self.table_roles)
+        return readable and stack.starts_by(self.recipe, Firmware.BIOS)
 
     @property
     def uefi(self) -> bool:
         """Whether the installed system starts by UEFI."""
-        return self.recipe.boot.loader != "none" and Firmware.UEFI in self.recipe.boot.firmware
+        return stack.starts_by(self.recipe, Firmware.UEFI)
 
     @property
     def esps(self) -> tuple[Device, ...]:
-        """EFI system partitions, one for each disk with a table; none where UEFI is not wanted."""
-        return self.members(self.recipe.boot.esp) if self.uefi and self.recipe.boot.esp else ()
+        """EFI system partitions, one for each disk with a table; none where the system does not start by UEFI."""
+        return self.members(self.recipe.boot.esp) if self.uefi else ()
 
     @cached_property
     def encrypted_root(self) -> bool:
-        """Whether nothing of the root file system can be read without a secret."""
-        if not self.root_pool:
-            return False
-        pool = self.recipe.pool[self.root_pool]
-        root = pool.bootfs or ""
-        if pool.encryption or any(
-            dataset.encryption for dataset in pool.dataset if f"{root}/".startswith(f"{dataset.name}/")
-        ):
-            return True
-        layers = [layer for vdev in pool.vdevs for layer in ((vdev.over,) if isinstance(vdev.over, str) else vdev.over)]
-        return all(self._encrypted(layer) for layer in layers)
-
-    def _encrypted(self, reference: str) -> bool:
-        layer, name = reference.split(".", 1)
-        if layer == "raid":
-            return self._encrypted(self.recipe.raid[name].over)
-        return layer == "crypt"
+        """Whether some of the root file system cannot be read without a secret."""
+        return stack.root_encrypted(self.recipe)
 
     @cached_property
     def mounts(self) -> tuple[Mount, ...]:
@@ -256,6 +240,9 @@ class Layout:
             if raid.mount
         ]
         for name, pool in self.recipe.pool.items():
+            if top_is_mounted(name, pool):
+                point = pool_mountpoint(name, pool)
+                found.append(Mount(point=point, source=name, kind="zfs", layer=name, legacy=False))
             for dataset in pool.dataset:
                 whole = f"{name}/{dataset.name}"
                 point = "/" if whole == self.root_dataset else mountpoint(name, pool, dataset)
@@ -266,17 +253,6 @@ class Layout:
                 legacy = "legacy" in (dataset.mount, dataset.properties.get("mountpoint"))
                 found.append(Mount(point=point, source=whole, kind="zfs", layer=name, legacy=legacy))
         return tuple(sorted(found, key=lambda mount: (mount.point.rstrip("/").count("/"), mount.point)))
-
-
-def references(recipe: Recipe) -> tuple[str, ...]:
-    """Return every reference by which a layer lies over another."""
-    found = [raid.over for raid in recipe.raid.values()] + [crypt.over for crypt in recipe.crypt.values()]
-    for pool in recipe.pool.values():
-        for vdev in pool.vdevs:
-            found.extend((vdev.over,) if isinstance(vdev.over, str) else vdev.over)
-    if recipe.swap.over:
-        found.append(recipe.swap.over)
-    return tuple(found)
 
 
 def spanning(name: str, path: str, below: tuple[Device, ...], *, size: int) -> Device:
@@ -311,5 +287,11 @@ def mountpoint(pool_name: str, pool: Pool, dataset: Dataset) -> str:
 
 
 def pool_mountpoint(name: str, pool: Pool) -> str:
-    """Return the mount point of a pool's top dataset: as the recipe says, none where it holds the root, else ZFS's own."""
+    """Return the mount point of a pool's top dataset: as said, none where it holds the root, else ZFS's own."""
     return pool.filesystem.get("mountpoint") or ("none" if pool.bootfs else f"/{name}")
+
+
+def top_is_mounted(name: str, pool: Pool) -> bool:
+    """Say whether a pool's top dataset is a file system that is mounted."""
+    canmount = pool.filesystem.get("canmount", "off" if pool.bootfs else "on")
+    return canmount == "on" and pool_mountpoint(name, pool).startswith("/")

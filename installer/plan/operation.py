@@ -126,7 +126,7 @@ class Operation(Frozen):
     done: tuple[str, ...] = ()
     """A program that changes nothing and exits 0 if this operation's effect is there (facts allowed)."""
     done_says: str = ""
-    """What `done` must print besides, where its exit status does not tell (`zfs get keystatus`: `available`)."""
+    """What `done` must have in its output besides, where its exit status does not tell (`zfs get keystatus`)."""
     secrets: tuple[str, ...] = ()
     """Names of the secrets that it types or feeds."""
     together: str = ""

@@ -1,0 +1,152 @@
+"""A recipe and a machine make exactly one plan."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import installer
+from installer.errors import Refusals, ZrootError
+from installer.machine import words
+from installer.machine.model import Machine
+from installer.plan import (
+    boot,
+    datasets,
+    encryption,
+    finish,
+    fit,
+    partitions,
+    pools,
+    raid,
+    swap,
+    system,
+    teardown,
+)
+from installer.plan.choose import choose
+from installer.plan.layout import Layout
+from installer.plan.notes import notes
+from installer.plan.operation import ChosenDisk, Fact, FactKind, Operation, Plan
+from installer.recipe import rules, stack
+from installer.recipe.model import Recipe
+from installer.recipe.write import dump
+
+PLACEHOLDER = re.compile(r"@\{([A-Za-z0-9_.:/-]+)\}")
+FACTS = {
+    "install-id": (FactKind.UUID, "tells this installation from every other when it is resumed"),
+    "hostid": (FactKind.HOSTID, "tells ZFS which system has a pool in use"),
+    "machine-id": (FactKind.MACHINE_ID, "tells the installed system from every other"),
+    "disk-guid": (FactKind.UUID, "names the partition table of a disk"),
+    "esp": (FactKind.FAT_SERIAL, "names an EFI system partition"),
+    "md": (FactKind.UUID, "names an md array"),
+    "fs": (FactKind.UUID, "names a file system"),
+    "luks": (FactKind.UUID, "names an encrypted member"),
+}
+"""Kind and use of a fact, by what stands before the dot in its name."""
+
+
+def make_plan(recipe: Recipe, machine: Machine) -> Plan:
+    """Return the plan of a recipe for a machine; raises Refusals with all problems at once."""
+    rules.require(recipe)
+    layout = Layout(recipe, machine, choose(recipe, machine))
+    if problems := fit.refusals(layout):
+        raise Refusals(problems)
+    operations = tuple(_operations(layout))
+    return Plan(
+        zroot=installer.__version__,
+        title=recipe.title,
+        recipe=dump(recipe),
+        disks=tuple(
+            ChosenDisk(
+                role=role, identity=disk.identity, link=disk.link, size=disk.size, description=words.describe(disk)
+            )
+            for role, disk in layout.disks.items()
+        ),
+        facts=_facts(operations),
+        secrets=tuple(dict.fromkeys(secret for operation in operations for secret in operation.secrets)),
+        notes=notes(layout),
+        operations=_unique(operations),
+        target=layout.target if stack.has_system(recipe) else "",
+        after=recipe.after,
+    )
+
+
+def _operations(layout: Layout) -> Iterator[Operation]:
+    yield from teardown.operations(layout)
+    yield from partitions.operations(layout)
+    yield from _storage(layout)
+    yield from swap.operations(layout)
+    yield from system.operations(layout)
+    yield from boot.operations(layout)
+    yield from finish.operations(layout)
+
+
+def _storage(layout: Layout) -> Iterator[Operation]:
+    """Yield every layer after those below it: a pool in an encrypted volume of another pool comes after that one."""
+    recipe = layout.recipe
+    waiting = [f"raid.{name}" for name in recipe.raid] + [f"crypt.{name}" for name in recipe.crypt]
+    waiting += [f"file.{name}" for name in recipe.file] + [f"pool.{name}" for name in recipe.pool]
+    made: list[str] = []
+    mounted: set[str] = set()
+
+    def mounts() -> Iterator[Operation]:
+        for mount in layout.mounts:
+            if mount.source not in mounted and {f"pool.{mount.layer}", f"raid.{mount.layer}"} & set(made):
+                mounted.add(mount.source)
+                yield datasets.mount(layout, mount)
+
+    pools_begun = False
+    while waiting:
+        layer = next(layer for layer in waiting if not set(_below(recipe, layer)) & set(waiting))
+        waiting.remove(layer)
+        kind, name = layer.split(".", 1)
+        if kind == "raid":
+            yield from raid.operations(layout, name)
+        elif kind == "crypt":
+            yield from encryption.operations(layout, name)
+        elif kind == "file":
+            yield from mounts()
+            yield from datasets.files(layout, name)
+        else:
+            if not pools_begun:
+                yield from pools.hostid(layout)
+                pools_begun = True
+            yield from pools.operations(layout, name)
+            yield from datasets.operations(layout, name)
+        made.append(layer)
+    yield from mounts()
+
+
+def _below(recipe: Recipe, layer: str) -> Iterator[str]:
+    """Yield the layers that must be there before this one; a zvol or a folder stands for its pool."""
+    kind, name = layer.split(".", 1)
+    if kind == "file":
+        yield f"pool.{stack.holder(recipe, recipe.file[name].folder)}"
+        return
+    lower = stack.under_pool(recipe, name) if kind == "pool" else stack.below(recipe, layer)
+    if kind == "crypt" and (key := recipe.crypt[name].key):
+        lower = (*lower, key)
+    for reference in lower:
+        yield (
+            f"pool.{reference.removeprefix('zvol.').partition('/')[0]}" if reference.startswith("zvol.") else reference
+        )
+
+
+def _facts(operations: tuple[Operation, ...]) -> tuple[Fact, ...]:
+    text = "".join(operation.model_dump_json() for operation in operations)
+    names = dict.fromkeys(["install-id", *PLACEHOLDER.findall(text)])
+    found = []
+    for name in names:
+        kind, why = FACTS[name.partition(".")[0]]
+        found.append(Fact(name=name, kind=kind, why=why))
+    return tuple(found)
+
+
+def _unique(operations: tuple[Operation, ...]) -> tuple[Operation, ...]:
+    ids = [operation.id for operation in operations]
+    if twice := sorted({one for one in ids if ids.count(one) > 1}):
+        raise ZrootError(
+            "The recipe's names make two steps of the plan the same.",
+            message=", ".join(twice),
+            hint="Give one of the layers another name.",
+        )
+    return operations

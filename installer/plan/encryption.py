@@ -1,0 +1,172 @@
+"""LUKS2 on every member, opened under the names that the installed system uses."""
+
+from __future__ import annotations
+
+from installer.plan.devices import settled
+from installer.plan.layout import MIB, Device, Layout
+from installer.plan.names import fact
+from installer.plan.operation import Command, Effect, Exchange, Layer, Operation
+from installer.plan.steps import command, programs
+from installer.recipe.model import Crypt
+from installer.recipe.stack import as_tuple
+
+KEY_SIZE = 4096
+"""Bytes of a key device that are the key, where the recipe does not say."""
+SMALLEST_MEMORY = 64 * MIB
+
+
+def operations(layout: Layout, name: str) -> list[Operation]:
+    """Return what formats, tests and opens every member of one encryption layer."""
+    crypt = layout.recipe.crypt[name]
+    if crypt.unlock == "random":
+        return []  # the installed system makes a new key at each boot; there is nothing to do now
+    members = list(zip(layout.members(crypt.over), layout.members(f"crypt.{name}"), strict=True))
+    found = [
+        *(_format(layout, name, below, mapping) for below, mapping in members),
+        *(_test(layout, name, below, mapping) for below, mapping in members),
+        *(_open(layout, name, below, mapping) for below, mapping in members),
+    ]
+    if is_key(layout, name):
+        found += [_fill(layout, name, mapping) for _, mapping in members]
+    return found
+
+
+def kdf_memory(layout: Layout, crypt: Crypt) -> int:
+    """Return the bytes that argon2 uses: as the recipe says, but at most a quarter of the machine's memory (fault 51).
+
+    The key must be derivable again at boot, in an initramfs beside everything else.
+    """
+    return max(SMALLEST_MEMORY, min(crypt.kdf.memory, layout.machine.memory // 4 // MIB * MIB))
+
+
+def sector_size(layout: Layout, name: str, below: Device) -> int:
+    """Return the sector size of the encryption: 4096 where possible, which is faster and what ZFS writes anyway.
+
+    Not possible on a size that 4096 does not divide, and under a pool that asks for smaller blocks.
+    """
+    small_blocks = any(
+        pool.ashift is not None and pool.ashift < 12
+        for pool in layout.recipe.pool.values()
+        for vdev in pool.vdevs
+        if f"crypt.{name}" in as_tuple(vdev.over)
+    )
+    return 512 if below.logical_sector == 512 and (small_blocks or below.size % 4096) else 4096
+
+
+def is_key(layout: Layout, name: str) -> bool:
+    """Say whether the content of a layer is the key of another."""
+    return any(crypt.key == f"crypt.{name}" for crypt in layout.recipe.crypt.values())
+
+
+def _key_file(layout: Layout, crypt: Crypt) -> tuple[str, ...]:
+    if not crypt.key:
+        return ()
+    # Without a size cryptsetup reads to the end of the device, and refuses key files over 8 MiB.
+    (device,) = layout.members(crypt.key)
+    return (f"--key-file={device.path}", f"--keyfile-size={int(crypt.key_size or KEY_SIZE)}")
+
+
+def _memory(layout: Layout, crypt: Crypt) -> int:
+    return 0 if crypt.key else kdf_memory(layout, crypt)
+
+
+def _derivation(layout: Layout, crypt: Crypt) -> tuple[str, ...]:
+    if crypt.key:
+        # A random key cannot be guessed: making each guess slow protects nothing.
+        return ("--pbkdf=pbkdf2", "--pbkdf-force-iterations=1000")
+    return (
+        "--pbkdf=argon2id",
+        f"--pbkdf-memory={kdf_memory(layout, crypt) // 1024}",
+        f"--pbkdf-parallel={crypt.kdf.parallel}",
+        f"--pbkdf-force-iterations={crypt.kdf.iterations}",
+    )
+
+
+def _prompts(crypt: Crypt, *prompts: str) -> tuple[Exchange, ...]:
+    return () if crypt.key else tuple(Exchange(prompt=prompt, secret=crypt.secret) for prompt in prompts)
+
+
+def _secrets(crypt: Crypt) -> tuple[str, ...]:
+    return () if crypt.key else (crypt.secret,)
+
+
+def _format(layout: Layout, name: str, below: Device, mapping: Device) -> Operation:
+    crypt = layout.recipe.crypt[name]
+    return programs(
+        Layer.ENCRYPTION,
+        f"format/{mapping.name}",
+        f"Encrypt {mapping.name} with LUKS2",
+        Command(
+            argv=(
+                "cryptsetup",
+                "luksFormat",
+                "--type=luks2",
+                f"--cipher={crypt.cipher}",
+                "--key-size=512",
+                "--hash=sha256",
+                *_derivation(layout, crypt),
+                f"--sector-size={sector_size(layout, name, below)}",
+                f"--uuid={fact('luks', mapping.name)}",
+                f"--label={mapping.name}",
+                "--batch-mode",
+                *(_key_file(layout, crypt) or ("--verify-passphrase",)),
+                below.path,
+            ),
+            dialogue=_prompts(crypt, f"Enter passphrase for {below.path}: ", "Verify passphrase: "),
+        ),
+        settled(),
+        destroys=mapping.roles,
+        secrets=_secrets(crypt),
+        together=f"encryption/format/{name}",
+        memory=_memory(layout, crypt),
+    )
+
+
+def _test(layout: Layout, name: str, below: Device, mapping: Device) -> Operation:
+    """Prove that what will be typed at boot opens the device: a terminal may have swallowed something."""
+    crypt = layout.recipe.crypt[name]
+    return programs(
+        Layer.ENCRYPTION,
+        f"test/{mapping.name}",
+        f"Test the {'key' if crypt.key else 'passphrase'} of {mapping.name}",
+        Command(
+            argv=("cryptsetup", "open", "--test-passphrase", "--type=luks2", *_key_file(layout, crypt), below.path),
+            dialogue=_prompts(crypt, f"Enter passphrase for {below.path}: "),
+        ),
+        effect=Effect.CHECK,
+        secrets=_secrets(crypt),
+        together=f"encryption/test/{name}",
+        memory=_memory(layout, crypt),
+    )
+
+
+def _open(layout: Layout, name: str, below: Device, mapping: Device) -> Operation:
+    crypt = layout.recipe.crypt[name]
+    discard = ("--allow-discards",) if crypt.discard else ()
+    return programs(
+        Layer.ENCRYPTION,
+        f"open/{mapping.name}",
+        f"Open {mapping.name}",
+        Command(
+            argv=("cryptsetup", "open", "--type=luks2", *discard, *_key_file(layout, crypt), below.path, mapping.name),
+            dialogue=_prompts(crypt, f"Enter passphrase for {below.path}: "),
+        ),
+        settled(),
+        effect=Effect.OPEN,
+        done=("test", "-b", mapping.path),
+        secrets=_secrets(crypt),
+        together=f"encryption/open/{name}",
+        memory=_memory(layout, crypt),
+    )
+
+
+def _fill(layout: Layout, name: str, mapping: Device) -> Operation:
+    size = max(crypt.key_size or KEY_SIZE for crypt in layout.recipe.crypt.values() if crypt.key == f"crypt.{name}")
+    source = ("if=/dev/urandom", "iflag=fullblock", f"bs={int(size)}", "count=1")
+    return programs(
+        Layer.ENCRYPTION,
+        f"fill/{mapping.name}",
+        f"Fill the key device {mapping.name} with a random key",
+        command("dd", *source, f"of={mapping.path}", "conv=fsync"),
+        destroys=mapping.roles,
+    )

@@ -1,0 +1,214 @@
+"""Whether a recipe fits the chosen disks and their machine; everything is checked before anything is written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from installer.errors import Refusal
+from installer.machine.holders import disks_under, nodes
+from installer.machine.model import Disk, Firmware
+from installer.machine.words import binary_size, both_sizes
+from installer.plan import teardown
+from installer.plan.layout import LUKS_HEADER, MIB, Layout
+from installer.plan.names import mapping_path
+from installer.recipe import stack
+from installer.recipe.model import CryptKind, Vdev, VdevKind
+
+LEAST_SYSTEM = 4 * 1024 * MIB
+"""Bytes of pool below which an installed system has no room to be updated."""
+LEAST_MEMBER = 64 * MIB
+"""Bytes; ZFS takes nothing smaller as a member."""
+UNEQUAL = 1.10
+REDUNDANT = set(VdevKind) - {VdevKind.SINGLE, VdevKind.STRIPE}
+
+
+def refusals(layout: Layout) -> tuple[Refusal, ...]:
+    """Return everything that keeps this recipe from this machine."""
+    found = [problem for rule in RULES for problem in rule(layout)]
+    return (*found, *teardown.refusals(layout))
+
+
+def _not_yet(layout: Layout) -> Iterator[Refusal]:
+    kinds = {CryptKind.TCRYPT: "TrueCrypt volumes", CryptKind.LUKS2_INTEGRITY: "LUKS2 with integrity"}
+    for name, crypt in layout.recipe.crypt.items():
+        if crypt.kind in kinds:
+            yield Refusal(
+                f"crypt.{name}: this version of zroot cannot make {kinds[crypt.kind]} yet.",
+                hint='Use kind = "luks2".',
+            )
+    if layout.recipe.boot.loader == "systemd-boot" and stack.has_system(layout.recipe):
+        yield Refusal(
+            "boot.loader: this version of zroot cannot install systemd-boot yet.", hint='Use loader = "grub".'
+        )
+
+
+def _too_small(layout: Layout) -> Iterator[Refusal]:
+    """Fault 20."""
+    for extent in layout.extents:
+        if extent.partition.size != "rest":
+            continue
+        least = _least(layout, extent.partition.name)
+        if extent.size < least:
+            smallest = min(layout.table_roles, key=lambda role: layout.disks[role].size)
+            needed = least - extent.size + layout.disks[smallest].size if extent.size else _needed(layout, least)
+            yield Refusal(
+                f"Disk {smallest} is too small for this recipe.",
+                message=f"It has {both_sizes(layout.disks[smallest].size)}; the partitions need {both_sizes(needed)}.",
+                hint="Choose a larger disk, or make the partitions smaller.",
+            )
+    if not any(extent.partition.size == "rest" for extent in layout.extents):
+        needed = _needed(layout, 0)
+        for role in layout.table_roles:
+            if layout.disks[role].size < needed:
+                yield Refusal(
+                    f"Disk {role} is too small for this recipe.",
+                    message=f"It has {both_sizes(layout.disks[role].size)}; the partitions need {both_sizes(needed)}.",
+                    hint="Choose a larger disk, or make the partitions smaller.",
+                )
+
+
+def _needed(layout: Layout, rest: int) -> int:
+    return rest + 2 * MIB + sum(extent.size for extent in layout.extents if extent.partition.size != "rest")
+
+
+def _least(layout: Layout, partition: str) -> int:
+    """Return the bytes that the rest of the disk must have at least."""
+    if not layout.root_pool:
+        return LEAST_MEMBER + LUKS_HEADER
+    below = {lower for over in stack.under_pool(layout.recipe, layout.root_pool) for lower in _below(layout, over)}
+    return LEAST_SYSTEM if f"partition.{partition}" in below else LEAST_MEMBER + LUKS_HEADER
+
+
+def _below(layout: Layout, reference: str) -> tuple[str, ...]:
+    return stack.everything_below(layout.recipe, reference)
+
+
+def _unequal(layout: Layout) -> Iterator[Refusal]:
+    """Fault 14."""
+    for name, pool in layout.recipe.pool.items():
+        for vdev in pool.vdevs:
+            disks = vdev_disks(layout, vdev)
+            if vdev.kind not in REDUNDANT or pool.allow_unequal or not disks:
+                continue
+            small, large = min(disks.values(), key=_size), max(disks.values(), key=_size)
+            if large.size > small.size * UNEQUAL:
+                yield Refusal(
+                    f"The disks under the {vdev.kind} of pool {name} differ by more than 10 percent.",
+                    message=f"{small.path} has {both_sizes(small.size)}, {large.path} has {both_sizes(large.size)}.",
+                    hint="Choose disks of one size, or say allow-unequal = true in the pool: the difference is unused.",
+                )
+
+
+def _size(disk: Disk) -> int:
+    return disk.size
+
+
+def vdev_disks(layout: Layout, vdev: Vdev) -> dict[str, Disk]:
+    """Return the disks that the members of a vdev lie on, each member on one."""
+    return {device.role: layout.disks[device.role] for device in layout.vdev_members(vdev.over) if device.role}
+
+
+def _mixed_sectors(layout: Layout) -> Iterator[Refusal]:
+    """Fault 16: a table counts in sectors, so disks of different ones cannot share it; nor can a vdev's members."""
+    groups = {"The disks that share the partition table": {role: layout.disks[role] for role in layout.table_roles}}
+    for name, pool in layout.recipe.pool.items():
+        for number, vdev in enumerate(pool.vdevs):
+            groups[f"The members of pool.{name}.vdevs[{number}]"] = vdev_disks(layout, vdev)
+    for what, disks in groups.items():
+        if len({disk.logical_sector for disk in disks.values()}) > 1:
+            yield Refusal(
+                f"{what} have sectors of different sizes.",
+                message="\n".join(f"Disk {role}: {disk.logical_sector} bytes." for role, disk in disks.items()),
+                hint="Choose disks with the same sector size; many disks can be reformatted to another one.",
+            )
+            return
+
+
+def _firmware(layout: Layout) -> Iterator[Refusal]:
+    boot = layout.recipe.boot
+    if not stack.has_system(layout.recipe) or boot.loader == "none":
+        return
+    machine = layout.machine.firmware
+    large_sectors = [role for role in layout.table_roles if layout.disks[role].logical_sector != 512]
+    if machine.value not in [firmware.value for firmware in boot.firmware]:
+        yield Refusal(
+            f"This machine starts by {machine.value.upper()}, and the recipe prepares the disks for another firmware.",
+            hint=f'Add "{machine.value}" to boot.firmware, or change the firmware setting of the machine.',
+        )
+    elif large_sectors and (machine is Firmware.BIOS or not layout.uefi):
+        yield Refusal(
+            f"BIOS cannot start from disks with sectors of 4096 bytes: disk {', '.join(large_sectors)}.",
+            hint="Start the machine by UEFI, or choose disks with sectors of 512 bytes.",
+        )
+
+
+def _esp_size(layout: Layout) -> Iterator[Refusal]:
+    """Fault 18: FAT32 needs more than 65525 clusters, and a cluster is a sector at least."""
+    for esp in layout.esps:
+        least = 260 * MIB if esp.logical_sector == 4096 else 34 * MIB
+        if esp.size < least:
+            yield Refusal(
+                f"The EFI system partition is too small for disk {esp.role}.",
+                message=(
+                    f"It has {binary_size(esp.size)}; with sectors of {esp.logical_sector} bytes"
+                    f" it needs {binary_size(least)}."
+                ),
+                hint="Make the partition larger.",
+            )
+
+
+def _secure_boot(layout: Layout) -> Iterator[Refusal]:
+    """Fault 68."""
+    if layout.machine.secure_boot and layout.root_pool and stack.has_system(layout.recipe):
+        yield Refusal(
+            "Secure Boot is on, and the installed system could not load ZFS under it.",
+            message="Its kernel refuses modules that nobody whom this firmware trusts has signed.",
+            hint="Switch Secure Boot off in the firmware's setup, then start again.",
+        )
+
+
+def _pool_names(layout: Layout) -> Iterator[Refusal]:
+    """Fault 30: a pool with the same name that does not lie wholly on the chosen disks is somebody's data."""
+    chosen = {disk.name for disk in layout.disks.values()}
+    for pool in layout.machine.pools:
+        if pool.name not in layout.recipe.pool:
+            continue
+        under = disks_under({member.device for member in pool.members if member.device}, layout.machine)
+        if pool.imported or not under or not chosen.issuperset(under):
+            where = ", ".join(under) or "disks that were not found"
+            yield Refusal(
+                f"There is already a pool called {pool.name} on this machine.",
+                message=f"It lies on {where}{' and is imported' if pool.imported else ''}.",
+                hint="Give the recipe's pool another name, or detach those disks.",
+            )
+
+
+def _device_names(layout: Layout) -> Iterator[Refusal]:
+    """Refuse names that another device has, on disks that stay: commands would reach that one instead."""
+    mappings = {mapping_path(device.name) for name in layout.recipe.crypt for device in layout.members(f"crypt.{name}")}
+    chosen = {disk.name for disk in layout.disks.values()}
+    for disk in layout.machine.disks:
+        if disk.name in chosen:
+            continue
+        for node, _ in nodes(disk).values():
+            array = node.label.rpartition(":")[2] if node.fstype == "linux_raid_member" and node.children else ""
+            if node.path in mappings or array in layout.recipe.raid:
+                name = array or node.path
+                yield Refusal(
+                    f"There is already a device called {name} on {disk.path}, which was not chosen.",
+                    hint="Close it, or give the recipe's layer another name.",
+                )
+
+
+Rule = Callable[[Layout], Iterator[Refusal]]
+RULES: tuple[Rule, ...] = (
+    _not_yet,
+    _too_small,
+    _unequal,
+    _mixed_sectors,
+    _firmware,
+    _esp_size,
+    _secure_boot,
+    _pool_names,
+    _device_names,
+)

@@ -1,0 +1,118 @@
+"""What a person should know before consenting."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from installer.machine import words
+from installer.machine.holders import HolderKind, memberships
+from installer.machine.words import both_sizes
+from installer.plan.encryption import kdf_memory
+from installer.plan.fit import vdev_disks
+from installer.plan.layout import MIB, Layout
+from installer.recipe import stack
+from installer.recipe.model import SwapKind
+
+
+def notes(layout: Layout) -> tuple[str, ...]:
+    """Return the notes of a plan, each one sentence or two."""
+    return tuple(dict.fromkeys(note for about in ABOUT for note in about(layout)))
+
+
+def _erased(layout: Layout) -> Iterator[str]:
+    """Fault 28."""
+    for role, disk in layout.disks.items():
+        contents = words.contents(disk)
+        if contents != "empty":
+            yield f"Everything on disk {role} is erased: {contents}."
+
+
+def _torn_out(layout: Layout) -> Iterator[str]:
+    chosen = {disk.name for disk in layout.disks.values()}
+    for role, disk in layout.disks.items():
+        for one in memberships(disk, layout.machine):
+            others = [name for name in one.disks if name not in chosen]
+            if others and one.kind is not HolderKind.LVM_VG:
+                what = "pool" if one.kind is HolderKind.ZPOOL else "md array"
+                yield f"The {what} {one.name} loses its part on disk {role}; its rest is on {', '.join(others)}."
+
+
+def _unused(layout: Layout) -> Iterator[str]:
+    """Fault 14."""
+    if layout.extents:
+        end = layout.extents[-1].start + layout.extents[-1].size + MIB
+        smallest = min(layout.disks[role].size for role in layout.table_roles)
+        for role in layout.table_roles:
+            disk = layout.disks[role]
+            if disk.size - smallest >= MIB and any(extent.partition.size == "rest" for extent in layout.extents):
+                yield f"Disk {role} is larger than the smallest disk: {both_sizes(disk.size - end)} of it stay unused."
+    for pool in layout.recipe.pool.values():
+        for vdev in pool.vdevs:
+            sectors = {disk.physical_sector for disk in vdev_disks(layout, vdev).values()}
+            if len(sectors) > 1 and pool.ashift is None:
+                yield f"The members' physical sectors differ; the largest ({max(sectors)} bytes) counts for the pool."
+
+
+def _large_sectors(layout: Layout) -> Iterator[str]:
+    if not layout.bios and layout.uefi and "bios" in layout.recipe.boot.firmware:
+        yield "BIOS cannot start from disks with sectors of 4096 bytes, so the system will start by UEFI only."
+
+
+def _key_derivation(layout: Layout) -> Iterator[str]:
+    """Fault 51."""
+    for name, crypt in layout.recipe.crypt.items():
+        memory = kdf_memory(layout, crypt)
+        if crypt.unlock == "passphrase" and memory < crypt.kdf.memory:
+            yield (
+                f"crypt.{name}: the passphrase is stretched with {memory // MIB} MiB of memory instead of"
+                f" {crypt.kdf.memory // MIB} MiB: a quarter of what this machine has, so that it can be done at boot."
+            )
+
+
+def _discard(layout: Layout) -> Iterator[str]:
+    for name, crypt in layout.recipe.crypt.items():
+        if crypt.discard and crypt.unlock != "random":
+            yield (
+                f"crypt.{name} passes discards on to the disks: it keeps SSDs fast, and lets whoever has the disk see"
+                " how much of it is in use, and where, but nothing of what it says."
+            )
+    for name, pool in layout.recipe.pool.items():
+        layers = [layer for layer in stack.under_pool(layout.recipe, name) if layer.startswith("crypt.")]
+        deaf = [layer for layer in layers if not layout.recipe.crypt[layer.removeprefix("crypt.")].discard]
+        if pool.properties.get("autotrim") == "on" and deaf:
+            yield f"autotrim of pool {name} does not reach the disks, because {deaf[0]} does not pass discards on."
+
+
+def _clear_boot(layout: Layout) -> Iterator[str]:
+    if layout.encrypted_root and any(
+        mount.point == "/boot" and not stack.encrypted(layout.recipe, f"raid.{mount.layer}")
+        for mount in layout.mounts
+        if mount.kind != "zfs"
+    ):
+        yield "/boot is neither encrypted nor authenticated: whoever has the machine in hand can change what starts."
+
+
+def _swap_volume(layout: Layout) -> Iterator[str]:
+    if layout.recipe.swap.kind is SwapKind.ZVOL:
+        yield (
+            "Swap on a ZFS volume can deadlock when memory runs out (openzfs issue 7734) and cannot hold a hibernated"
+            " system. Compressed memory (zram) or a partition with a random key is safer."
+        )
+
+
+def _modules(layout: Layout) -> Iterator[str]:
+    if not layout.machine.zfs:
+        yield "The ZFS module is not loaded on this machine: the plan can be read, but not be carried out here."
+
+
+ABOUT: tuple[Callable[[Layout], Iterator[str]], ...] = (
+    _erased,
+    _torn_out,
+    _unused,
+    _large_sectors,
+    _key_derivation,
+    _discard,
+    _clear_boot,
+    _swap_volume,
+    _modules,
+)

@@ -1,0 +1,138 @@
+"""The partition table: made on the first disk, cloned to the others, and the ESPs.
+
+sgdisk makes the whole table in one call and, as the seed does it, saves it from the first disk and loads it on the
+others, with fresh GUIDs in the same call, so that at no moment two disks have the same ones.
+"""
+
+from __future__ import annotations
+
+from installer.plan.devices import blank, reread, settled, zero_ends
+from installer.plan.layout import MIB, Device, Layout
+from installer.plan.names import STATE, fact, partition_path
+from installer.plan.operation import AwaitDevices, Command, Effect, Layer, Operation
+from installer.plan.steps import command, programs
+
+TABLE = f"{STATE}/table"
+
+
+def operations(layout: Layout) -> list[Operation]:
+    """Return what gives the disks their partitions."""
+    if not layout.table_roles:
+        return []
+    first, *others = layout.table_roles
+    esp = layout.recipe.boot.esp
+    return [
+        _table(layout, first),
+        *(_clone(layout, first, role) for role in others),
+        _await(layout),
+        *(_clear(layout, role) for role in layout.table_roles),
+        *(_proof(layout, role) for role in layout.table_roles),
+        # Before everything else, because the journal of the installation goes there.
+        *(
+            _esp(device)
+            for device in (layout.members(esp) if layout.has_partition(esp.removeprefix("partition.")) else ())
+        ),
+    ]
+
+
+def _table(layout: Layout, role: str) -> Operation:
+    disk = layout.disks[role]
+    arguments = ["--clear", f"--set-alignment={MIB // disk.logical_sector}", f"--disk-guid={fact('disk-guid', role)}"]
+    for extent in layout.extents:
+        number, partition = extent.number, extent.partition
+        arguments += [
+            f"--new={number}:0:+{extent.size // MIB}M",
+            f"--typecode={number}:{partition.type}",
+            f"--change-name={number}:{partition.name}",
+        ]
+    return programs(
+        Layer.PARTITIONS,
+        f"table/{role}",
+        f"Make the partition table of disk {role}",
+        _sgdisk(*arguments, disk.link),
+        reread(disk.link),
+        settled(),
+        destroys=(role,),
+    )
+
+
+def _sgdisk(*arguments: str) -> Command:
+    # Status 4 may only mean that the kernel kept the old table for a moment (fault 40). If the table was not written,
+    # the disk has none, because it was emptied before: then no partition appears, and the wait for them fails.
+    return Command(argv=("sgdisk", *arguments), success=(0, 4))
+
+
+def _clone(layout: Layout, first: str, role: str) -> Operation:
+    source, disk = layout.disks[first], layout.disks[role]
+    moved = ("--move-second-header",) if disk.size != source.size else ()
+    return programs(
+        Layer.PARTITIONS,
+        f"clone/{role}",
+        f"Clone the partition table to disk {role}, with GUIDs of its own",
+        command("sgdisk", f"--backup={TABLE}", source.link),
+        _sgdisk(
+            f"--load-backup={TABLE}", "--randomize-guids", f"--disk-guid={fact('disk-guid', role)}", *moved, disk.link
+        ),
+        reread(disk.link),
+        settled(),
+        destroys=(role,),
+    )
+
+
+def _await(layout: Layout) -> Operation:
+    return Operation(
+        id="partitions/await",
+        layer=Layer.PARTITIONS,
+        title="Wait for the partitions to appear",
+        action=AwaitDevices(
+            devices=tuple(
+                (partition_path(layout.disk_path(role), extent.number), layout.disk_path(role), extent.number)
+                for role in layout.table_roles
+                for extent in layout.extents
+            )
+        ),
+        effect=Effect.CHECK,
+    )
+
+
+def _partitions(layout: Layout, role: str) -> list[tuple[str, int]]:
+    disk = layout.disk_path(role)
+    return [(partition_path(disk, extent.number), extent.size) for extent in layout.extents]
+
+
+def _clear(layout: Layout, role: str) -> Operation:
+    """Empty the new partitions: what an earlier table had at the same offsets is back (faults 24 to 27)."""
+    partitions = _partitions(layout, role)
+    return programs(
+        Layer.PARTITIONS,
+        f"clear/{role}",
+        f"Remove what earlier contents of disk {role} left inside its new partitions",
+        Command(argv=("wipefs", "--all", *(path for path, _ in partitions)), retries=10),
+        *(zeroing for path, size in partitions for zeroing in zero_ends(path, size)),
+        destroys=(role,),
+        together="partitions/clear",
+    )
+
+
+def _proof(layout: Layout, role: str) -> Operation:
+    # Not an Effect.CHECK: a resumed run finds there what it has made since.
+    return programs(
+        Layer.PARTITIONS,
+        f"blank/{role}",
+        f"Prove that the new partitions of disk {role} are empty",
+        *(proof for path, _ in _partitions(layout, role) for proof in blank(path)),
+        together="partitions/blank",
+    )
+
+
+def _esp(esp: Device) -> Operation:
+    # A FAT label has at most eleven characters; mkfs.fat must be told of 4Kn before it counts clusters (fault 18).
+    label = f"ESP-{esp.role}".upper()[:11]
+    sector = ("-S", str(esp.logical_sector)) if esp.logical_sector != 512 else ()
+    return programs(
+        Layer.PARTITIONS,
+        f"format/esp-{esp.role}",
+        f"Format the EFI system partition of disk {esp.role}",
+        command("mkfs.fat", "-F", "32", *sector, "-n", label, "-i", fact("esp", esp.role), esp.path),
+        destroys=(esp.role,),
+    )
