@@ -107,6 +107,22 @@ def test_follows_an_iso_file_through_its_loop_to_the_disk() -> None:
     assert "vda" not in found.live_medium
 
 
+def test_follows_the_root_image_to_a_medium_mounted_anywhere() -> None:
+    """fault 3"""
+    loop = block("loop0", kind="loop", maj_min="7:0", attributes={"loop/backing_file": "/media/odd/fs.squashfs"})
+    mounts = "30 22 8:1 / /media/odd rw - vfat /dev/sda1 rw\n31 22 7:0 / /rofs rw - squashfs /dev/loop0 rw\n"
+    told = machine(block("sda", part("sda", 1, maj_min="8:1")), loop, virtio("vda"), files={MOUNTINFO: mounts})
+    assert read(told).live_medium == ("sda",)
+
+
+def test_bcache_lies_over_its_parts() -> None:
+    cached = block("bcache0", mountpoints=["/srv"])
+    found = read(machine(virtio("vda", fstype="bcache"), virtio("vdb", part("vdb", 1, fstype="bcache")), cached))
+    assert [disk.name for disk in found.disks] == ["vda", "vdb"]
+    assert reasons(found, "vda") == "/dev/bcache0 is mounted at /srv."
+    assert holders(disk(found, "vdb"), found)[0].disks == ("vda", "vdb")
+
+
 def test_medium_copied_to_memory_is_found_by_its_label_or_reported() -> None:
     """fault 3"""
     files = {**LIVE_FILES, MOUNTINFO: "22 1 0:20 / / rw - overlay LiveOS_rootfs rw\n"}
