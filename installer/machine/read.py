@@ -185,6 +185,7 @@ def _zfs(said_by_tools: Recording, secure_boot: bool) -> bool:
 
 
 def _image(said_by_tools: Recording) -> dict[str, Any]:
+    """Read /etc/zroot-image, which our ISO lays down: mirror, security (mirrors) and image (path of the squashfs)."""
     try:
         return tomllib.loads(said_by_tools.files.get(recording.IMAGE, ""))
     except tomllib.TOMLDecodeError:

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 
 from installer.errors import Refusal
 from installer.frozen import Frozen
@@ -68,6 +68,26 @@ class Recording(Frozen):
     efi: bool = False
     euid: int = 0
     kernel: str = ""
+
+    @field_validator("lsblk")
+    @classmethod
+    def _is_a_tree(cls, value: dict[str, Any]) -> dict[str, Any]:
+        waiting = [value.get("blockdevices")]
+        while waiting:
+            entries = waiting.pop()
+            if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+                raise ValueError("blockdevices and children must be lists of devices")
+            for entry in entries:
+                if not all(isinstance(entry.get(key), str) for key in ("name", "kname", "type")):
+                    raise ValueError("every device must have a name, a kname and a type")
+                waiting.append(entry.get("children", []))
+        return value
+
+    @field_validator("files")
+    @classmethod
+    def _is_hexadecimal(cls, value: dict[str, str]) -> dict[str, str]:
+        bytes.fromhex(value.get(SECURE_BOOT, ""))
+        return value
 
 
 def without_secrets(cmdline: str) -> str:

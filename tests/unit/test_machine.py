@@ -410,8 +410,11 @@ def test_mounts_are_recorded_without_options_and_network() -> None:
     ("content", "why"),
     [
         ("not json", "not a recorded machine"),
-        ('{"recording": 2, "lsblk": {}}', "recording"),
-        ('{"lsblk": {}, "surprise": 1}', "surprise"),
+        ('{"recording": 2, "lsblk": {"blockdevices": []}}', "recording"),
+        ('{"lsblk": {}}', "lists of devices"),
+        ('{"lsblk": {"blockdevices": [{"name": "sda", "children": [1]}]}}', "kname"),
+        (f'{{"lsblk": {{"blockdevices": []}}, "files": {{"{recording.SECURE_BOOT}": "?"}}}}', "hexadecimal"),
+        ('{"lsblk": {"blockdevices": []}, "surprise": 1}', "surprise"),
         (b"\xff\xfe", "not a recorded machine"),
     ],
 )
