@@ -37,15 +37,14 @@ def load(path: Path) -> Recipe:
 def read_text(path: Path, *, longest: int = LONGEST) -> str:
     """Read a regular UTF-8 file of at most `longest` bytes; raises Refusals."""
     try:
-        # Without O_NONBLOCK, opening a FIFO that nobody writes to waits for ever.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(path, "rb", opener=_opener) as file:
+            regular = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+            content = file.read(longest + 1) if regular else b""
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise _refused(f"{literal(str(path))} cannot be read.", message=f"{reason}.") from None
-    with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise _refused(f"{literal(str(path))} is not a regular file.", hint="Name a text file.")
-        content = file.read(longest + 1)
+    if not regular:
+        raise _refused(f"{literal(str(path))} is not a regular file.", hint="Name a text file.")
     if len(content) > longest:
         limit = f"A file of this kind has at most {longest // 1024} KiB."
         raise _refused(f"{literal(str(path))} is too large.", message=limit, hint="Is it the right file?")
@@ -55,6 +54,11 @@ def read_text(path: Path, *, longest: int = LONGEST) -> str:
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise _refused(f"{literal(str(path))}, line {line}: not UTF-8.", hint="Save the file as UTF-8 text.") from None
+
+
+def _opener(path: str, flags: int) -> int:
+    # Otherwise opening a FIFO that nobody writes to waits for ever.
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def parse(text: str, *, source: str = "recipe") -> Recipe:

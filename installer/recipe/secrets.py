@@ -20,7 +20,7 @@ from installer.frozen import Frozen
 from installer.recipe.load import read_text
 from installer.recipe.model import CryptKind, Recipe
 from installer.recipe.stack import has_system
-from installer.recipe.syntax import NAME
+from installer.recipe.syntax import NAME, REMEDIES
 
 SHOWN = "<secret>"
 LONGEST_FILE = 64 * 1024
@@ -181,9 +181,11 @@ def parse_secrets(text: str, *, source: str) -> dict[str, Secret]:
             hint="A line is: name = 'value'. Single quotes take every character as it is.",
         ) from None
     problems = []
-    for name, value in data.items():
+    for number, (name, value) in enumerate(data.items(), 1):
         if not re.match(NAME, name):
-            problems.append(Refusal(f"{literal(source)}: {literal(name)} is no name of a secret."))
+            # Perhaps name and value were exchanged: neither is shown.
+            hint = "A line is: name = 'value'. " + REMEDIES[NAME].capitalize() + "."
+            problems.append(Refusal(f"{literal(source)}: entry {number} has no valid name.", hint=hint))
         elif not isinstance(value, str):
             problems.append(Refusal(f"{literal(source)}: {name} is not text.", hint=f"Write {name} = 'value'."))
     if problems:
