@@ -23,6 +23,7 @@ from installer.plan import (
     teardown,
 )
 from installer.plan.choose import choose
+from installer.plan.contents import contents
 from installer.plan.layout import Layout
 from installer.plan.notes import notes
 from installer.plan.operation import ChosenDisk, Fact, FactKind, Operation, Plan
@@ -57,7 +58,13 @@ def make_plan(recipe: Recipe, machine: Machine) -> Plan:
         recipe=dump(recipe),
         disks=tuple(
             ChosenDisk(
-                role=role, identity=disk.identity, link=disk.link, size=disk.size, description=words.describe(disk)
+                role=role,
+                identity=disk.identity,
+                link=disk.link,
+                size=disk.size,
+                description=words.describe(disk),
+                before=words.contents(disk),
+                after=contents(layout, role),
             )
             for role, disk in layout.disks.items()
         ),

@@ -82,8 +82,8 @@ def _derivation(layout: Layout, crypt: Crypt) -> tuple[str, ...]:
     )
 
 
-def _prompts(crypt: Crypt, *prompts: str) -> tuple[Exchange, ...]:
-    return () if crypt.key else tuple(Exchange(prompt=prompt, secret=crypt.secret) for prompt in prompts)
+def _asked(crypt: Crypt, below: Device) -> tuple[Exchange, ...]:
+    return () if crypt.key else (Exchange(prompt=f"Enter passphrase for {below.path}: ", secret=crypt.secret),)
 
 
 def _secrets(crypt: Crypt) -> tuple[str, ...]:
@@ -109,10 +109,11 @@ def _format(layout: Layout, name: str, below: Device, mapping: Device) -> Operat
                 f"--uuid={fact('luks', mapping.name)}",
                 f"--label={mapping.name}",
                 "--batch-mode",
-                *(_key_file(layout, crypt) or ("--verify-passphrase",)),
+                *_key_file(layout, crypt),
                 below.path,
             ),
-            dialogue=_prompts(crypt, f"Enter passphrase for {below.path}: ", "Verify passphrase: "),
+            # --batch-mode asks only once: what was typed is proved by the test that follows.
+            dialogue=_asked(crypt, below),
         ),
         settled(),
         destroys=mapping.roles,
@@ -131,7 +132,7 @@ def _test(layout: Layout, name: str, below: Device, mapping: Device) -> Operatio
         f"Test the {'key' if crypt.key else 'passphrase'} of {mapping.name}",
         Command(
             argv=("cryptsetup", "open", "--test-passphrase", "--type=luks2", *_key_file(layout, crypt), below.path),
-            dialogue=_prompts(crypt, f"Enter passphrase for {below.path}: "),
+            dialogue=_asked(crypt, below),
         ),
         effect=Effect.CHECK,
         secrets=_secrets(crypt),
@@ -149,7 +150,7 @@ def _open(layout: Layout, name: str, below: Device, mapping: Device) -> Operatio
         f"Open {mapping.name}",
         Command(
             argv=("cryptsetup", "open", "--type=luks2", *discard, *_key_file(layout, crypt), below.path, mapping.name),
-            dialogue=_prompts(crypt, f"Enter passphrase for {below.path}: "),
+            dialogue=_asked(crypt, below),
         ),
         settled(),
         effect=Effect.OPEN,

@@ -167,6 +167,10 @@ class ChosenDisk(Frozen):
     """The stable /dev/disk/by-* path that the plan's commands use."""
     size: int
     description: str
+    before: str = ""
+    """What is on it now, in words."""
+    after: tuple[str, ...] = ()
+    """What will be on it, a line a partition."""
 
 
 class Plan(Frozen):
