@@ -19,6 +19,10 @@ class Masker:
         if len(value) >= SHORTEST_SECRET and value not in self._values:
             self._values = sorted([*self._values, value], key=len, reverse=True)
 
+    def forget(self, value: str) -> None:
+        """Do not mask this value any more."""
+        self._values = [other for other in self._values if other != value]
+
     def clear(self) -> None:
         """Forget every value."""
         self._values = []

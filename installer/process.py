@@ -311,3 +311,21 @@ def run(
     Raises Refusal if the program is missing, ProgramError for a status not in success, HangError after the timeout.
     """
     return finish(Program(argv, stdin=stdin, timeout=timeout, success=success, on_output=on_output))
+
+
+def detach(argv: Sequence[str], *, stdin: bytes, log: Path) -> None:
+    """Start a program that outlives this one; it reads stdin from memory and writes to a log of mode 0600."""
+    source = _in_memory(stdin)
+    output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
+    try:
+        subprocess.Popen(
+            [which(argv[0]), *argv[1:]],
+            stdin=source,
+            stdout=output,
+            stderr=output,
+            env=ENVIRONMENT,
+            start_new_session=True,
+        )
+    finally:
+        os.close(source)
+        os.close(output)

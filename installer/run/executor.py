@@ -13,6 +13,7 @@ from installer.process import Running, wait
 from installer.run import actions, facts
 from installer.run.actions import Steps, Work
 from installer.run.events import EventLog, Failed, Finished, Progress, Started
+from installer.run.holders import holders, words
 from installer.run.journal import Journal
 
 TICK = 0.1
@@ -147,6 +148,8 @@ class Executor:
         return operation.id in self._journal.ended and created and not self._opened
 
     def _fail(self, operation: Operation, error: ZrootError, *, seconds: float) -> None:
+        if operation.effect is Effect.CLOSE and self.plan.target:
+            error.message = "\n".join([error.message, words(holders([self.plan.target]))]).strip()
         self._journal.fail(operation.id, seconds=seconds, title=error.title)
         self._log.emit(
             Failed(

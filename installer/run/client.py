@@ -1,0 +1,87 @@
+"""All that a screen may ask of the engine: start it, follow its events, answer it. Losing the screen changes nothing."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from installer.errors import ZrootError
+from installer.process import detach
+from installer.recipe.secrets import Secret
+from installer.run import control
+from installer.run.apply import EVENTS, RUN, SOCKET
+from installer.run.events import Ended, Stamped, read
+
+UNIT = "zroot-engine"
+SYSTEMD = Path("/run/systemd/system")
+"""Exists where systemd runs the machine."""
+
+ESCAPES = {"\\": "\\\\", '"': '\\"'}
+
+
+class Client:
+    """One reader of the engine. Made anew after a crash, it finds the run and all that it said."""
+
+    def __init__(self, run: Path = RUN) -> None:
+        self._run = run
+        self._offset = 0
+
+    def start(self, recipe: str, *, secrets: Mapping[str, Secret], erase: Sequence[str], resume: bool = False) -> None:
+        """Start the engine in a unit of its own, out of reach of this terminal and this session. Raises OSError."""
+        self._run.mkdir(mode=0o700, exist_ok=True)
+        file = self._run / "recipe.toml"
+        file.touch(mode=0o600)
+        file.write_text(recipe)
+        (self._run / EVENTS).unlink(missing_ok=True)
+        self._offset = 0
+        argv = [sys.executable, "-m", "installer.run.engine", str(file)]
+        argv += [f"--erase={identity}" for identity in erase]
+        argv += ["--resume"] if resume else []
+        if SYSTEMD.is_dir():
+            # --pipe hands our standard input over; without a unit of its own, logind would end it with the session.
+            argv = ["systemd-run", f"--unit={UNIT}", "--collect", "--quiet", "--pipe", "--", *argv]
+        detach(argv, stdin=_toml(secrets).encode(), log=self._run / "engine.log")
+
+    def new_events(self) -> list[Stamped]:
+        """Return what the engine said since the last call."""
+        path = self._run / EVENTS
+        if not path.exists():
+            return []
+        found = list(read(path, offset=self._offset))
+        self._offset = found[-1][1] if found else self._offset
+        return [stamped for stamped, _ in found]
+
+    def answer(self, word: str) -> None:
+        """Say `retry` or `stop`; raises ZrootError if no engine listens."""
+        try:
+            control.say(self._run / SOCKET, word)
+        except OSError:
+            raise ZrootError("The engine does not run any more.", hint="Its last words are in the events.") from None
+
+    def running(self) -> bool:
+        """Tell whether an engine has begun here and not said its last word."""
+        path = self._run / EVENTS
+        if not path.exists():
+            return False
+        last = None
+        for stamped, _ in read(path):
+            last = stamped.what
+        return last is not None and not isinstance(last, Ended) and _alive(self._run / "lock")
+
+
+def _alive(lock: Path) -> bool:
+    try:
+        os.kill(int(lock.read_text()), 0)
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def _toml(secrets: Mapping[str, Secret]) -> str:
+    """Write secrets for the engine's standard input; none of them holds a control character."""
+    return "".join(
+        f'{name} = "{"".join(ESCAPES.get(char, char) for char in secret.reveal())}"\n'
+        for name, secret in secrets.items()
+    )

@@ -1,0 +1,78 @@
+"""What may be said to a running engine: over a socket that only root can open, or by signals."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+STOP = "stop"
+
+
+class Control:
+    """The engine's ear: `stop` at any time, and answers when it asks."""
+
+    def __init__(self, path: Path) -> None:
+        path.unlink(missing_ok=True)
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+        mask = os.umask(0o177)
+        try:
+            self._socket.bind(str(path))
+        finally:
+            os.umask(mask)
+
+    def heard(self) -> str:
+        """Return a word that was said meanwhile, or nothing."""
+        try:
+            return self._socket.recv(64).decode(errors="replace")
+        except BlockingIOError:
+            return ""
+
+    def answer(self, answers: Sequence[str], *, stopping: Callable[[], bool]) -> str:
+        """Wait for one of these answers; a signal to stop means `stop`."""
+        while not stopping():
+            select.select([self._socket], [], [], 0.5)
+            if (word := self.heard()) in answers:
+                return word
+        return STOP
+
+
+class StopAsked:
+    """Whether somebody asked the run to stop, by a signal or over the socket."""
+
+    def __init__(self, control: Control | None, *, again: Callable[[], None]) -> None:
+        self._control = control
+        self._again = again
+        self._asked = False
+
+    def __call__(self) -> bool:
+        if self._control and self._control.heard() == STOP:
+            self._asked = True
+        return self._asked
+
+    @contextmanager
+    def by_signals(self) -> Iterator[None]:
+        """Take SIGINT, SIGTERM and SIGHUP as the wish to stop at the next safe point, instead of dying from them."""
+        signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        before = {number: signal.signal(number, self._on_signal) for number in signals}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        self._asked = True
+        self._again()
+
+
+def say(path: Path, word: str) -> None:
+    """Say a word to a running engine. Raises OSError if none listens."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as speaker:
+        speaker.connect(str(path))
+        speaker.send(word.encode())

@@ -1,0 +1,98 @@
+"""Places that survive a power failure: the ZROOT volume if it can be written, else the first ESP."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from installer.errors import ZrootError
+from installer.plan.operation import Commands, Operation
+from installer.process import run
+from installer.run.journal import Journal
+
+VOLUME = "/dev/disk/by-label/ZROOT"
+FOLDER = "zroot-journal"
+ESP = "partitions/format/esp-"
+"""How the ids of the operations begin that format an ESP; the device is the last word of such a command."""
+
+
+@contextmanager
+def mounted(device: str, point: Path, *, writable: bool) -> Iterator[Path]:
+    """Mount a foreign file system: nothing in it may be run or be a device. Raises ZrootError."""
+    attach(device, point, writable=writable)
+    try:
+        yield point
+    finally:
+        detach(point)
+
+
+def attach(device: str, point: Path, *, writable: bool) -> None:
+    """Mount a device, unless an earlier run left it mounted there. Raises ZrootError."""
+    point.mkdir(mode=0o700, exist_ok=True)
+    if not os.path.ismount(point):
+        options = f"{'rw' if writable else 'ro'},nosuid,nodev,noexec"
+        run(["mount", "--options", options, device, str(point)], timeout=60)
+
+
+def detach(point: Path) -> None:
+    """Unmount, if it is mounted. Raises ZrootError."""
+    if os.path.ismount(point):
+        run(["umount", str(point)], timeout=60)
+
+
+class Durable:
+    """Keeps the journal in a second place from the moment on that there is one."""
+
+    def __init__(self, journal: Journal, *, folder: Path, notice: Callable[[str], None]) -> None:
+        self._journal = journal
+        self._volume = folder / "volume"
+        self._esp = folder / "journal"
+        self._notice = notice
+        self.volume: Path | None = None
+        """The mounted ZROOT volume, if it can be written."""
+
+    def begin(self) -> None:
+        """Use the ZROOT volume if there is one that can be written."""
+        if not os.path.exists(VOLUME):
+            return
+        try:
+            attach(VOLUME, self._volume, writable=True)
+            self._mirror(self._volume)
+            self.volume = self._volume
+        except (ZrootError, OSError):
+            self._notice("The ZROOT volume cannot be written: the journal goes to the first EFI system partition.")
+
+    def after(self, operation: Operation) -> None:
+        """Look whether a finished operation has made a place, and whether the one in use is still good."""
+        if self._journal.mirror_lost:
+            self._notice(f"{self._journal.mirror_lost} After a restart this installation cannot be resumed from it.")
+            self._journal.mirror_lost = ""
+        if self._journal.mirrored or not operation.id.startswith(ESP) or not isinstance(operation.action, Commands):
+            return
+        try:
+            attach(operation.action.commands[-1].argv[-1], self._esp, writable=True)
+            self._mirror(self._esp)
+        except (ZrootError, OSError) as error:
+            self._notice(f"No journal on the EFI system partition ({error}). After a restart, start over.")
+
+    def end(self, *, remove: bool) -> None:
+        """Let the places go.
+
+        The journal is removed after success: the new system has it in /var/log/zroot, an ESP can be read by everybody,
+        and a journal left behind would offer itself to a later --resume.
+        """
+        self._journal.stop_mirroring()
+        for point in (self._volume, self._esp):
+            try:
+                if remove and os.path.ismount(point):
+                    shutil.rmtree(point / FOLDER, ignore_errors=True)
+                detach(point)
+            except ZrootError as error:
+                self._notice(str(error))
+
+    def _mirror(self, point: Path) -> None:
+        self._journal.mirror(point / FOLDER)
+        self._notice(f"The journal is kept on the {'ZROOT volume' if point == self._volume else 'ESP'} too.")

@@ -1,0 +1,129 @@
+"""The undo kit: what can be saved of the old order before the first write, with words on how to use it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import ParamSpec
+
+from installer.errors import ZrootError
+from installer.machine.model import Disk, Node
+from installer.machine.words import describe
+from installer.plan.operation import Commands, Operation
+from installer.process import run
+
+P = ParamSpec("P")
+
+RESERVE = 64 * 1024**2
+"""Bytes that must stay free beside the journal: a LUKS2 header takes 16 MiB of the live system's memory."""
+
+LISTINGS = {
+    "lsblk.txt": ("lsblk", "--output", "NAME,SIZE,TYPE,FSTYPE,LABEL,UUID,PARTLABEL,PARTUUID,SERIAL,MOUNTPOINT"),
+    "mdadm-detail.txt": ("mdadm", "--detail", "--scan"),
+    "mdadm-examine.txt": ("mdadm", "--examine", "--scan"),
+    "zpool-import.txt": ("zpool", "import"),
+}
+
+WORDS = """\
+What zroot saved of these disks before it wrote to them:
+
+{disks}
+
+table-ROLE.gpt    The partition table. Put it back:  sgdisk --load-backup=table-ROLE.gpt DISK
+table-ROLE.mbr    The same for an older table:       sfdisk DISK < table-ROLE.mbr
+luks-NAME.img     The header of an encrypted partition as it was. Put it back:
+                  cryptsetup luksHeaderRestore PARTITION --header-backup-file luks-NAME.img
+new-NAME.img      The header of a member of the new system. Without its header an encrypted partition is lost;
+                  with this copy and a passphrase that was valid then, it can be opened. Keep it safe.
+*.txt             What the machine looked like: devices, arrays, pools.
+
+A table that is put back brings the partitions back, not what has been overwritten inside them.
+Stop at the first doubt: every write makes a rescue harder.
+{problems}"""
+
+
+class UndoKit:
+    """A folder with the kit; trouble in making it is written into it and told, and stops nothing."""
+
+    def __init__(self, folder: Path, *, notice: Callable[[str], None]) -> None:
+        self._folder = folder
+        self._notice = notice
+        self._problems: list[str] = []
+
+    def save(self, disks: Mapping[str, Disk], *, copy_to: Path | None) -> None:
+        """Save tables, headers and listings of the chosen disks (by role), and copy all of it to a second folder."""
+        shutil.rmtree(self._folder, ignore_errors=True)  # of an earlier run: these disks are no longer as it says
+        self._folder.mkdir(mode=0o700)
+        for name, argv in LISTINGS.items():
+            self._try(name, self._listing, argv, name)
+        for role, disk in disks.items():
+            if disk.table:
+                self._try(f"the table of disk {role}", self._table, role, disk)
+            for node in _luks(disk):
+                self._try(f"the header of {node.path}", self._header, node.path, f"luks-{node.name}")
+        self._explain(disks)
+        if copy_to:
+            self._try(f"a copy in {copy_to}", _copy, self._folder, copy_to)
+
+    def after(self, operation: Operation, *, copy_to: Path | None) -> None:
+        """Save the header of a member that has just been made."""
+        if not isinstance(operation.action, Commands):
+            return
+        formats = [command.argv for command in operation.action.commands if command.argv[1:2] == ("luksFormat",)]
+        for argv in formats:
+            name = f"new-{operation.id.rpartition('/')[2]}"
+            if (self._folder / f"{name}.img").exists():
+                continue
+            self._folder.mkdir(mode=0o700, exist_ok=True)
+            self._try(f"the header of {argv[-1]}", self._header, argv[-1], name)
+            if copy_to:
+                self._try(f"a copy in {copy_to}", _copy, self._folder, copy_to)
+
+    def _listing(self, argv: tuple[str, ...], name: str) -> None:
+        # zpool import exits with 1 where there is nothing to import.
+        _put(self._folder / name, run(argv, timeout=60, success=(0, 1)).out)
+
+    def _table(self, role: str, disk: Disk) -> None:
+        if disk.table == "gpt":
+            run(["sgdisk", f"--backup={self._folder}/table-{role}.gpt", disk.link], timeout=60)
+        else:
+            _put(self._folder / f"table-{role}.mbr", run(["sfdisk", "--dump", disk.link], timeout=60).out)
+
+    def _header(self, device: str, name: str) -> None:
+        if shutil.disk_usage(self._folder).free < RESERVE:
+            raise ZrootError("there is not enough memory left")
+        run(
+            ["cryptsetup", "luksHeaderBackup", device, "--header-backup-file", f"{self._folder}/{name}.img"], timeout=60
+        )
+
+    def _try(self, what: str, save: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            save(*args, **kwargs)
+        except (ZrootError, OSError) as error:
+            reason = error.title if isinstance(error, ZrootError) else str(error)
+            self._problems.append(f"Not saved: {what}: {reason}")
+            self._notice(f"The undo kit lacks {what}: {reason}")
+
+    def _explain(self, disks: Mapping[str, Disk]) -> None:
+        listed = "\n".join(f"  {role}: {describe(disk)}" for role, disk in disks.items())
+        problems = "\n".join(["", *self._problems, ""]) if self._problems else ""
+        _put(self._folder / "README.txt", WORDS.format(disks=listed, problems=problems))
+
+
+def _luks(device: Disk | Node) -> Iterator[Node]:
+    for child in device.children:
+        if child.fstype == "crypto_LUKS":
+            yield child
+        yield from _luks(child)
+
+
+def _put(path: Path, text: str) -> None:
+    path.touch(mode=0o600)
+    path.write_text(text)
+
+
+def _copy(source: Path, target: Path) -> None:
+    target.mkdir(mode=0o700, exist_ok=True)
+    for file in source.iterdir():
+        shutil.copyfile(file, target / file.name)
