@@ -1,0 +1,266 @@
+"""Virtual machines: any disks, BIOS or UEFI, serial console, QMP."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from installer.recipe.model import Firmware
+from tests.vm.kvm import TCG
+from tests.vm.serial import Console
+
+OVMF = Path("/usr/share/OVMF")
+START = 30.0
+"""Seconds for QEMU itself to start, on a machine that may be busy."""
+
+
+class Bus(StrEnum):
+    VIRTIO = "virtio"
+    NVME = "nvme"
+    SCSI = "scsi"
+    USB = "usb"
+
+
+class Medium(StrEnum):
+    """How the ISO is attached."""
+
+    CD = "cd"
+    USB = "usb"
+
+
+class MachineError(Exception):
+    """QEMU itself failed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Disk:
+    """A disk of a machine; one that is left out of a later machine leaves its slot empty."""
+
+    image: Path
+    slot: int
+    bus: Bus = Bus.VIRTIO
+    serial: str | None = None
+    sector: int = 512
+
+    def overlay(self, folder: Path) -> Disk:
+        """Return this disk with its writes going to a new file in the folder: the image below stays as it is."""
+        image = folder / f"disk{self.slot}.qcow2"
+        image.unlink(missing_ok=True)
+        _qemu_img("create", "-f", "qcow2", "-b", str(self.image.resolve()), "-F", _format(self.image), str(image))
+        return replace(self, image=image)
+
+    def arguments(self) -> list[str]:
+        """Return QEMU's arguments for this disk."""
+        name = f"disk{self.slot}"
+        drive = f"if=none,id=drive{self.slot},file={self.image},format={_format(self.image)},cache=unsafe,discard=unmap"
+        serial = f",serial={self.serial}" if self.serial else ""
+        sector = f",logical_block_size={self.sector},physical_block_size={self.sector}" if self.sector != 512 else ""
+        common = f"id={name},drive=drive{self.slot}{sector}"
+        pci = f"addr={0x10 + self.slot:#x}"
+        device = {
+            Bus.VIRTIO: f"virtio-blk-pci,{common},{pci}{serial}",
+            Bus.NVME: f"nvme,{common},{pci},serial={self.serial or name}",
+            Bus.SCSI: f"scsi-hd,{common},bus=scsi.0,scsi-id={self.slot}{serial}",
+            Bus.USB: f"usb-storage,{common},bus=usb.0,port={self.slot + 2},removable=on{serial}",
+        }[self.bus]
+        return ["-drive", drive, "-device", device]
+
+
+def blank(image: Path, *, gib: float, slot: int, **more: Any) -> Disk:
+    """Make an empty disk, qcow2 or raw by the name of the image; it takes no room until it is written."""
+    image.parent.mkdir(parents=True, exist_ok=True)
+    image.unlink(missing_ok=True)
+    _qemu_img("create", "-f", _format(image), str(image), str(int(gib * 1024**3)))
+    return Disk(image=image, slot=slot, **more)
+
+
+@dataclass(kw_only=True)
+class Machine:
+    """A machine that runs inside a `with`; when it reboots or powers off, QEMU ends, so one machine is one boot."""
+
+    folder: Path
+    disks: Sequence[Disk] = ()
+    firmware: Firmware = Firmware.BIOS
+    nvram: Path | None = None
+    """UEFI variables, made if missing and written by the machine."""
+    iso: Path | None = None
+    medium: Medium = Medium.CD
+    accelerator: Sequence[str] = TCG
+    memory: int = 2048
+    """MiB"""
+    processors: int = 2
+    network: bool = False
+    extra: Sequence[str] = ()
+    console: Console = field(init=False)
+    started: float = field(init=False)
+
+    def __enter__(self) -> Self:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.log.unlink(missing_ok=True)
+        # Not in the folder: the path of a UNIX socket has 107 characters at most.
+        self._sockets = Path(tempfile.mkdtemp(prefix="zroot-vm-"))
+        with (self.folder / "qemu.log").open("wb") as log:
+            self._process = subprocess.Popen(self._argv(), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        self.started = time.monotonic()
+        try:
+            self.console = Console(self._connect("console"), log=self.log)
+            self._qmp = Qmp(self._connect("qmp"))
+        except OSError:  # devices are made after the sockets, so QEMU can still end over one of them
+            self._kill()
+            raise self._no_start() from None
+        except BaseException:
+            self._kill()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is not None:
+            self._picture()
+        self._kill()
+
+    @property
+    def log(self) -> Path:
+        """The whole console, as QEMU writes it."""
+        return self.folder / "console.log"
+
+    @property
+    def age(self) -> float:
+        """Seconds since the machine was started."""
+        return time.monotonic() - self.started
+
+    def qmp(self, command: str, **arguments: Any) -> Any:
+        """Send a command to QEMU itself: system_reset, device_del, screendump, send-key, query-status, ..."""
+        return self._qmp.command(command, **arguments)
+
+    def press(self, *keys: str) -> None:
+        """Press keys together on the keyboard, by QEMU's names: press("alt", "f2")."""
+        self.qmp("send-key", keys=[{"type": "qcode", "data": key} for key in keys])
+
+    def pull_plug(self) -> None:
+        """Switch the machine off at once, as a power cut or the reset button does it."""
+        self._kill()
+
+    def power_off(self, *, within: float = 180) -> None:
+        """Power off from the root shell on the console and wait until the machine is off."""
+        self.console.line("systemctl poweroff")
+        self.wait_off(within=within)
+
+    def wait_off(self, *, within: float) -> None:
+        """Wait until the guest has powered off or rebooted; within is in seconds."""
+        self.console.wait_for_end(within=within)
+        self._process.wait(START)
+
+    def _argv(self) -> list[str]:
+        argv = ["qemu-system-x86_64", "-machine", "pc", *self.accelerator, "-m", str(self.memory)]
+        argv += [
+            "-smp",
+            str(self.processors),
+            "-no-reboot",
+            "-no-user-config",
+            "-nodefaults",
+            "-display",
+            "none",
+            "-vga",
+            "std",
+        ]
+        argv += ["-chardev", f"socket,id=con,path={self._sockets}/console,server=on,wait=on,logfile={self.log}"]
+        argv += ["-serial", "chardev:con", "-qmp", f"unix:{self._sockets}/qmp,server=on,wait=off"]
+        argv += ["-nic", "user,model=virtio-net-pci" if self.network else "none"]
+        argv += ["-device", "virtio-rng-pci"]
+        if self.firmware is Firmware.UEFI:
+            argv += self._uefi()
+        if any(disk.bus is Bus.SCSI for disk in self.disks):
+            argv += ["-device", "virtio-scsi-pci,id=scsi,addr=0xf"]
+        if any(disk.bus is Bus.USB for disk in self.disks) or (self.iso and self.medium is Medium.USB):
+            argv += ["-device", "qemu-xhci,id=usb,addr=0xe,p2=15,p3=15"]
+        if self.iso:
+            argv += ["-drive", f"if=none,id=iso,file={self.iso},format=raw,readonly=on"]
+            usb = self.medium is Medium.USB
+            argv += [
+                "-device",
+                f"{'usb-storage,bus=usb.0,port=1' if usb else 'ide-cd,bus=ide.1'},drive=iso,id=iso,bootindex=0",
+            ]
+        for disk in self.disks:
+            argv += disk.arguments()
+        return [*argv, *self.extra]
+
+    def _uefi(self) -> list[str]:
+        nvram = self.nvram or self.folder / "nvram.fd"
+        if not nvram.exists():
+            shutil.copyfile(OVMF / "OVMF_VARS_4M.fd", nvram)
+        return [
+            *("-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={OVMF}/OVMF_CODE_4M.fd"),
+            *("-drive", f"if=pflash,unit=1,format=raw,file={nvram}"),
+        ]
+
+    def _connect(self, name: str) -> socket.socket:
+        deadline = time.monotonic() + START
+        while True:
+            connection = socket.socket(socket.AF_UNIX)
+            try:
+                connection.connect(str(self._sockets / name))
+            except OSError:
+                connection.close()
+                if self._process.poll() is not None or time.monotonic() > deadline:
+                    raise self._no_start() from None
+                time.sleep(0.05)
+            else:
+                return connection
+
+    def _no_start(self) -> MachineError:
+        return MachineError(f"QEMU did not start:\n{(self.folder / 'qemu.log').read_text(errors='replace')}")
+
+    def _picture(self) -> None:
+        """Keep what the screen shows when a test fails: not everything goes to the serial line."""
+        try:
+            self.qmp("screendump", filename=str(self.folder / "screen.png"), format="png")
+        except (OSError, ValueError, MachineError):
+            return  # the machine is off already
+
+    def _kill(self) -> None:
+        if self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
+        shutil.rmtree(self._sockets, ignore_errors=True)
+
+
+class Qmp:
+    """QEMU's own control socket: one JSON object a line, events in between."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        connection.settimeout(START)
+        self._lines = connection.makefile("rw", encoding="utf-8")
+        self._lines.readline()  # the greeting
+        self.command("qmp_capabilities")
+
+    def command(self, name: str, **arguments: Any) -> Any:
+        """Carry out a command and return its answer. Raises MachineError."""
+        self._lines.write(json.dumps({"execute": name, "arguments": arguments}) + "\n")
+        self._lines.flush()
+        while answer := self._lines.readline():
+            said = json.loads(answer)
+            if "error" in said:
+                raise MachineError(f"{name}: {said['error']['desc']}")
+            if "return" in said:
+                return said["return"]
+        raise MachineError(f"{name}: QEMU has ended")
+
+
+def _format(image: Path) -> str:
+    return "qcow2" if image.suffix == ".qcow2" else "raw"
+
+
+def _qemu_img(*arguments: str) -> None:
+    subprocess.run(["qemu-img", arguments[0], "-q", *arguments[1:]], check=True)
