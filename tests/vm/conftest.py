@@ -1,0 +1,101 @@
+"""Fixtures of the tests in virtual machines: the ISO, installed machines, boots that several tests look at."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from installer.recipe.model import Firmware
+from tests.vm import guest, installs
+from tests.vm.guest import Findings
+from tests.vm.installs import Installed
+from tests.vm.places import ISO
+
+Installs = Callable[[Firmware], Installed]
+Boots = Callable[..., Findings]
+
+ORDER = ("boot", "identity", "secrets", "resume", "wrong_passphrase", "second_pool", "dirty", "media")
+"""The most important first: what a time budget leaves out is at the end."""
+
+LONGEST = 5400
+"""Seconds for one test, the installation it may have to make first included; every wait in it is bounded by itself."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--vm-budget", type=float, default=0, metavar="MINUTES", help="start no virtual machine test after this long"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[STARTED] = time.monotonic()
+
+
+STARTED = pytest.StashKey[float]()
+LEFT_OUT = pytest.StashKey[list[str]]()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Sort by importance; a session-wide file order, so that tests elsewhere keep their place before these."""
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.is_relative_to(here) and item.get_closest_marker("vm"):
+            item.add_marker(pytest.mark.timeout(LONGEST))
+    items.sort(key=lambda item: _rank(item.path) if item.path.is_relative_to(here) else -1)
+
+
+def _rank(path: Path) -> int:
+    name = path.stem.removeprefix("test_")
+    return ORDER.index(name) if name in ORDER else len(ORDER)
+
+
+@pytest.fixture(autouse=True)
+def _within_budget(request: pytest.FixtureRequest) -> None:
+    """Leave out what the time budget has no room for; the summary names it."""
+    minutes = request.config.getoption("--vm-budget", default=0)
+    if not minutes or not request.node.get_closest_marker("vm"):
+        return
+    if time.monotonic() - request.config.stash[STARTED] > minutes * 60:
+        request.config.stash.setdefault(LEFT_OUT, []).append(request.node.nodeid)
+        pytest.skip(f"the {minutes:g} minutes for virtual machines are over; make test-all has no such limit")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say in full what was not run: a skip must not pass for a success."""
+    left_out = config.stash.get(LEFT_OUT, [])
+    if left_out:
+        terminalreporter.section("NOT RUN, the time budget was used up", yellow=True)
+        for name in left_out:
+            terminalreporter.write_line(name)
+
+
+@pytest.fixture(scope="session")
+def iso() -> Path:
+    """The image under test."""
+    if not ISO.exists():
+        pytest.fail(f"{ISO.name} is missing: run `make iso` first", pytrace=False)
+    return ISO
+
+
+@pytest.fixture(scope="session")
+def installed(iso: Path) -> Installs:
+    """The shipped recipe, installed by this firmware."""
+    return lambda firmware: installs.install(iso, firmware)
+
+
+@pytest.fixture(scope="session")
+def boots(installed: Installs) -> Generator[Boots]:
+    """Boots of an installed machine that change nothing that matters: each is done once, whoever looks at it."""
+
+    @cache
+    def boots_once(firmware: Firmware) -> Findings:
+        copy = installed(firmware).copy("healthy")
+        return guest.boot(copy.machine("boot"), {**guest.HEALTH, **guest.IDENTITY})
+
+    yield boots_once
+    boots_once.cache_clear()

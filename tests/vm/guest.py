@@ -1,0 +1,103 @@
+"""What one asks an installed system, and what it answered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tests.vm.installs import PASSPHRASE, PASSWORD, USER
+from tests.vm.qemu import Machine
+
+PROMPT = "Passphrase for "
+TO_PROMPT = 300.0
+TO_LOGIN = 600.0
+"""Seconds, several times what an emulator on two cores needs."""
+
+HEALTH = {
+    "pool": "zpool list -H -o health rpool",
+    "status": "zpool status rpool",
+    "root": "findmnt --noheadings --output SOURCE /",
+    "boot": "findmnt --noheadings --output SOURCE,FSTYPE /boot",
+    "arrays": "cat /proc/mdstat",
+    # --wait: until the boot is over. Its status is not 0 when anything is wrong, which the answer says already.
+    "state": "systemctl is-system-running --wait",
+    "failed": "systemctl --failed --no-legend --plain",
+}
+
+IDENTITY = {
+    "hostid": "hostid",
+    "machine id": "cat /etc/machine-id",
+    "ssh host keys": "cat /etc/ssh/ssh_host_*_key.pub | cut -d ' ' -f 2",
+    "LUKS UUIDs": "blkid --match-token TYPE=crypto_LUKS --match-tag UUID --output value",
+    "FAT serials": "blkid --match-token TYPE=vfat --match-tag UUID --output value",
+    "ext4 UUID": "blkid --match-token TYPE=ext4 --match-tag UUID --output value",
+    "array UUID": "mdadm --detail --scan | grep -o 'UUID=.*'",
+    "pool GUID": "zpool get -H -o value guid rpool",
+    "disk GUIDs": "lsblk --nodeps --noheadings --output PTUUID /dev/vda /dev/vdb",
+    "partition GUIDs": "lsblk --noheadings --output PARTUUID /dev/vda /dev/vdb | grep .",
+}
+
+
+@dataclass(frozen=True)
+class Findings:
+    """A boot as it was seen from outside, and the answers to the questions asked after login."""
+
+    console: str
+    """Everything until the questions began."""
+    to_prompt: float
+    to_login: float
+    """Seconds: from the start to the prompt, and from there to the root shell."""
+    answers: Mapping[str, str]
+
+    def __getitem__(self, question: str) -> str:
+        return self.answers[question]
+
+    @property
+    def prompts(self) -> int:
+        """How often the passphrase was asked for."""
+        return self.console.count(PROMPT)
+
+
+def unlock(machine: Machine, passphrase: str = PASSPHRASE) -> None:
+    """Type the passphrase at the prompt."""
+    machine.console.wait_for(PROMPT, within=TO_PROMPT)
+    machine.console.secret(passphrase)
+
+
+def log_in(machine: Machine) -> None:
+    """Log in and become root."""
+    machine.console.log_in(USER, PASSWORD, within=TO_LOGIN)
+
+
+def ask(machine: Machine, questions: Mapping[str, str]) -> dict[str, str]:
+    """Return the answers of the logged-in machine."""
+    return {name: machine.console.run(command, within=600).output for name, command in questions.items()}
+
+
+def look(machine: Machine, questions: Mapping[str, str] = HEALTH) -> Findings:
+    """Unlock and log in to a started machine, and ask it."""
+    unlock(machine)
+    to_prompt = machine.age
+    log_in(machine)
+    to_login = machine.age - to_prompt
+    console = machine.console.text()
+    return Findings(console, to_prompt, to_login, ask(machine, questions))
+
+
+def boot(machine: Machine, questions: Mapping[str, str] = HEALTH) -> Findings:
+    """Boot a machine, ask it, and power it off."""
+    with machine:
+        findings = look(machine, questions)
+        machine.power_off()
+    return findings
+
+
+def assert_healthy(found: Findings) -> None:
+    """One prompt, everything mounted, everything redundant, nothing failed."""
+    assert found.prompts == 1
+    assert found["pool"] == "ONLINE", found["status"]
+    assert found["root"] == "rpool/ROOT/debian"
+    assert "ext4" in found["boot"]
+    assert "[UU]" in found["arrays"], found["arrays"]
+    assert found["failed"] == ""
+    assert found["state"] == "running"

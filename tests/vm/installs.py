@@ -1,0 +1,172 @@
+"""Installed machines: made once by a replay from the labelled volume, kept by content, booted from copies."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import tomlkit
+
+from installer.recipe.model import Firmware
+from tests.vm.kvm import accelerator
+from tests.vm.places import CACHE, RESULTS, ROOT
+from tests.vm.qemu import Disk, Machine, Medium, blank
+from tests.vm.serial import ConsoleError
+from tests.vm.volume import Volume
+
+RECIPE = ROOT / "recipes/debian-luks-mirror.toml"
+SERIALS = {"a": "ZROOT-VM-A", "b": "ZROOT-VM-B"}
+USER = "user"
+
+PASSPHRASE = r"""k7$(touch /x)`id`'"\.*+?[z]{2}|^&;<#%~!> 9"""
+PASSWORD = r"""p4'"$HOME\d+(.*)|[^ ]; &#%!u"""
+"""Canaries: full of what a shell, a regular expression, TOML or a terminal might take for its own."""
+SECRETS = {"passphrase": PASSPHRASE, "user-password": PASSWORD}
+
+DISK_GIB = 8
+INSTALL = 2400.0
+"""Seconds within which a replay must end, with room for an emulator on a busy machine."""
+
+Change = Callable[[tomlkit.TOMLDocument], None]
+
+
+def prepared(text: str, *, unattended: bool = True, after: str = "poweroff", change: Change | None = None) -> str:
+    """Return a recipe bound to the disks of these machines, with its consoles on the serial line."""
+    recipe = tomlkit.parse(text)
+    recipe["unattended"] = unattended
+    recipe["after"] = after
+    for role, serial in SERIALS.items():
+        recipe["disks"][role] = {"serial": serial}
+    arguments = [*recipe["boot"]["arguments"], "console=tty0", "console=ttyS0,115200"]
+    recipe["boot"]["arguments"] = arguments
+    if change:
+        change(recipe)
+    return tomlkit.dumps(recipe)
+
+
+def quick(recipe: tomlkit.TOMLDocument) -> None:
+    """Derive keys cheaply: an emulator needs a minute for what a processor does in two seconds."""
+    for layer in recipe["crypt"].values():
+        layer["kdf"] = {"memory": "64M", "iterations": 4, "parallel": 2}
+
+
+def files(recipe: str, secrets: Mapping[str, str] = SECRETS) -> dict[str, str]:
+    """Return what lies on the volume."""
+    return {"recipe.toml": recipe, "secrets.toml": tomlkit.dumps(dict(secrets))}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Copy:
+    """A copy of an installed machine that may be written to, for any number of boots one after another."""
+
+    folder: Path
+    iso: Path
+    firmware: Firmware
+    disks: Mapping[str, Disk]
+    nvram: Path | None
+
+    def machine(self, label: str, *, without: Sequence[str] = (), extra: Sequence[Disk] = ()) -> Machine:
+        """Return a machine with these disks, in their own slots, without some of them."""
+        present = [disk for role, disk in self.disks.items() if role not in without]
+        return Machine(
+            folder=self.folder / label,
+            disks=[*present, *extra],
+            firmware=self.firmware,
+            nvram=self.nvram,
+            accelerator=accelerator(self.iso),
+        )
+
+    def live(self, label: str, *, volume: Volume | None = None, medium: Medium = Medium.CD) -> Machine:
+        """Return a machine with these disks that boots the ISO."""
+        machine = self.machine(label, extra=[volume.disk()] if volume else [])
+        machine.iso = self.iso
+        machine.medium = medium
+        return machine
+
+
+@dataclass(frozen=True, kw_only=True)
+class Installed:
+    """A finished installation: its disks stay as they are, every use makes a copy."""
+
+    folder: Path
+    iso: Path
+    firmware: Firmware
+
+    @property
+    def volume(self) -> Volume:
+        """The volume that it was installed from, with the result on it."""
+        return Volume(self.folder / "volume.img")
+
+    @property
+    def console(self) -> Path:
+        """The console of the installation."""
+        return self.folder / "install/console.log"
+
+    def copy(self, name: str) -> Copy:
+        """Return a copy with the name of whoever asks for it."""
+        folder = RESULTS / f"{name}-{self.firmware}"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        nvram = None
+        if self.firmware is Firmware.UEFI:
+            nvram = Path(shutil.copyfile(self.folder / "nvram.fd", folder / "nvram.fd"))
+        disks = {role: disk.overlay(folder) for role, disk in _disks(self.folder).items()}
+        return Copy(folder=folder, iso=self.iso, firmware=self.firmware, disks=disks, nvram=nvram)
+
+
+def empty(folder: Path, *, iso: Path, firmware: Firmware) -> Copy:
+    """Return a machine with blank disks."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    disks = {
+        role: blank(disk.image, gib=DISK_GIB, slot=disk.slot, serial=disk.serial)
+        for role, disk in _disks(folder).items()
+    }
+    nvram = folder / "nvram.fd" if firmware is Firmware.UEFI else None
+    return Copy(folder=folder, iso=iso, firmware=firmware, disks=disks, nvram=nvram)
+
+
+def install(iso: Path, firmware: Firmware, *, change: Change = quick) -> Installed:
+    """Return the shipped recipe installed from this ISO by this firmware; made only if it is not there yet."""
+    recipe = prepared(RECIPE.read_text(), change=change)
+    key = hashlib.sha256(f"{_digest(iso)} {firmware} {DISK_GIB} {json.dumps(SECRETS)} {recipe}".encode()).hexdigest()[
+        :16
+    ]
+    folder = CACHE / f"installed-{firmware}-{key}"
+    if not folder.exists():
+        for older in CACHE.glob(f"installed-{firmware}-*"):
+            shutil.rmtree(older)
+        unfinished = CACHE / f"installing-{firmware}"
+        machine = empty(unfinished, iso=iso, firmware=firmware)
+        replay(machine, Volume.make(unfinished / "volume.img", files(recipe)))
+        unfinished.rename(folder)
+    return Installed(folder=folder, iso=iso, firmware=firmware)
+
+
+def replay(disks: Copy, volume: Volume, *, label: str = "install", medium: Medium = Medium.CD) -> Path:
+    """Replay the recipe of the volume onto the disks and return the console's log. Raises ConsoleError if it fails."""
+    with disks.live(label, volume=volume, medium=medium) as machine:
+        said = machine.console.wait_for("zroot: result: ok", "zroot: result: failed", within=INSTALL)
+        machine.wait_off(within=300)
+    if said.endswith("failed") or volume.result()["exit"] != 0:
+        words = json.dumps(volume.result(), indent=2)
+        raise ConsoleError(f"the replay failed; its console is in {machine.log}, its result is:\n{words}")
+    return machine.log
+
+
+def _disks(folder: Path) -> dict[str, Disk]:
+    return {
+        role: Disk(image=folder / f"{role}.qcow2", slot=slot, serial=serial)
+        for slot, (role, serial) in enumerate(SERIALS.items())
+    }
+
+
+@cache
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

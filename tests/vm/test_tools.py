@@ -1,0 +1,86 @@
+"""The parts of the VM room that need no machine."""
+
+from __future__ import annotations
+
+import socket
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from tests.vm import bench, installs
+from tests.vm.installs import RECIPE, SECRETS, SERIALS
+from tests.vm.qemu import Bus, Disk
+from tests.vm.serial import Console, ConsoleError, plain
+
+
+@pytest.fixture
+def ends(tmp_path: Path) -> tuple[Console, socket.socket]:
+    """A console, and the machine's end of it."""
+    ours, theirs = socket.socketpair()
+    return Console(ours, log=tmp_path / "console.log"), theirs
+
+
+def test_plain_text_has_no_escape_sequences() -> None:
+    noisy = "\x1b[0;1;32m  OK  \x1b[0m \x1b]3008;start=1\x1b\\Mounted\x1b(B \x1b[?2004h\rboot\x07\x00"
+    assert plain(noisy) == "  OK   Mounted boot"
+
+
+def test_text_is_found_with_colours_inside_and_in_pieces(ends: tuple[Console, socket.socket]) -> None:
+    console, machine = ends
+    for piece in (b"Pass\x1b", b"[0", b"mphrase \xe2\x80", b"\xa6for \x1b[1mx"):
+        machine.sendall(piece)
+    assert console.wait_for("Passphrase \u2026for x", within=5) == "Passphrase \u2026for x"
+
+
+def test_panic_ends_the_wait_at_once(ends: tuple[Console, socket.socket]) -> None:
+    console, machine = ends
+    machine.sendall(b"[ 1.0] Kernel panic - not syncing: VFS\r\n")
+    with pytest.raises(ConsoleError, match="Kernel panic"):
+        console.wait_for("login:", within=60)
+
+
+def test_machine_that_goes_off_ends_the_wait(ends: tuple[Console, socket.socket]) -> None:
+    console, machine = ends
+    machine.close()
+    with pytest.raises(ConsoleError, match="went off"):
+        console.wait_for("login:", within=60)
+
+
+def test_error_shows_where_the_log_is(ends: tuple[Console, socket.socket], tmp_path: Path) -> None:
+    console, _ = ends
+    (tmp_path / "console.log").write_text("the last words")
+    with pytest.raises(ConsoleError, match=r"console\.log[\s\S]*the last words"):
+        console.wait_for("login:", within=0.1)
+
+
+def test_recipe_for_a_machine_keeps_all_but_disks_and_consoles() -> None:
+    before = tomllib.loads(RECIPE.read_text())
+    after = tomllib.loads(installs.prepared(RECIPE.read_text()))
+    assert {role: disk["serial"] for role, disk in after["disks"].items()} == SERIALS
+    assert after["unattended"] is True
+    assert after["boot"]["arguments"][: len(before["boot"]["arguments"])] == before["boot"]["arguments"]
+    changed = {"disks", "unattended", "after", "boot"}
+    assert {key: value for key, value in after.items() if key not in changed} == {
+        key: value for key, value in before.items() if key not in changed
+    }
+
+
+def test_canaries_survive_the_secrets_file() -> None:
+    assert tomllib.loads(installs.files("")["secrets.toml"]) == SECRETS
+
+
+@pytest.mark.parametrize("bus", list(Bus))
+def test_disk_keeps_its_slot_when_a_neighbour_is_missing(bus: Bus) -> None:
+    image = Path("b.qcow2")
+    both = [Disk(image=Path("a.qcow2"), slot=0, bus=bus), Disk(image=image, slot=1, bus=bus)]
+    alone = [Disk(image=image, slot=1, bus=bus)]
+    assert both[1].arguments() == alone[0].arguments()
+
+
+def test_bench_table_adds_up() -> None:
+    layers = bench.by_layer({"pools/create/rpool": 4, "system/copy/image": 60, "system/write/fstab": 1}, total=70)
+    assert (layers["system"], layers[bench.ENGINE]) == (61, 5)
+    text = bench.table(layers, {"pools": 2, "system": 50})
+    assert "| system | 61.0 s | 50.0 s | 1.2 |" in text
+    assert "| **whole** | 70.0 s | 52.0 s | 1.3 |" in text
