@@ -1,0 +1,82 @@
+# zroot: what can be built, shown and tested. `make` alone lists it.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+BIN := .venv/bin
+RUN := $(BIN)/python -m
+PYTEST := $(RUN) pytest
+# Minutes after which no further VM test is started, so that CI ends in time; test-all has no limit.
+VM_BUDGET ?= 60
+
+.PHONY: help
+help: ## this list
+	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+.PHONY: host
+host:
+	@iso/host-packages iso/host-packages.list
+
+.PHONY: test-host
+test-host:
+	@iso/host-packages iso/host-packages.list tests/host-packages.list
+
+# Only packages with the hashes of the lock; nothing of it is installed outside .venv.
+$(BIN)/zroot-environment: requirements-dev.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "zroot needs Python 3.11 or newer: make PYTHON=python3.x")'
+	@$(RUN) pip --version > /dev/null 2>&1 || $(PYTHON) -m venv .venv
+	$(RUN) pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-dev.lock
+	touch $@
+
+.PHONY: iso
+iso: host $(BIN)/zroot-environment ## dist/zroot-amd64.iso
+	@if [[ $$(id -u) == 0 ]]; then iso/build; else \
+		echo "Building the image needs root: a Debian is unpacked and entered (chroot) in .cache/iso."; \
+		sudo iso/build && sudo chown --recursive "$$(id -u):$$(id -g)" dist; fi
+
+.PHONY: vm
+vm: iso ## the main job: a recipe becomes two disks that boot, shown from the first command to zpool status
+	@$(RUN) tests.vm.demo
+
+.PHONY: check
+check: $(BIN)/zroot-environment
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/mypy -p installer -p screens -p tests.vm
+	$(BIN)/lint-imports --no-cache
+
+.PHONY: test-fast
+test-fast: check ## everything without virtual machines, under two minutes
+	$(PYTEST) -m "not vm"
+
+.PHONY: test
+test: test-host check ## what CI runs: test-fast, the image, and virtual machines for VM_BUDGET minutes
+	$(PYTEST) -m "not vm"
+	$(MAKE) iso
+	$(PYTEST) -m "vm and not slow" --vm-budget $(VM_BUDGET) tests/vm
+
+.PHONY: test-all
+test-all: test-host check ## every test, hours if need be
+	@cat tests/vm/LAST-FULL-RUN 2> /dev/null || echo "No full run is on record."
+	$(PYTEST) -m "not vm"
+	$(MAKE) iso
+	$(PYTEST) -m vm tests/vm
+	@echo "Last full run: commit $$(git describe --always --dirty), $$(date --utc +%F)" | tee tests/vm/LAST-FULL-RUN
+
+.PHONY: bench
+bench: iso ## the figures in README
+	@$(RUN) tests.vm.bench
+
+# pip's own settings are left out: an index or a folder of wheels that only this machine has must not get into the locks.
+COMPILE := env -u PIP_FIND_LINKS -u PIP_INDEX_URL -u PIP_EXTRA_INDEX_URL PIP_CONFIG_FILE=/dev/null CUSTOM_COMPILE_COMMAND="make lock" \
+	.cache/lock/bin/pip-compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
+	--strip-extras --allow-unsafe
+
+.PHONY: lock
+lock: ## requirements.lock and requirements-dev.lock anew, from pyproject.toml
+	$(PYTHON) -m venv .cache/lock
+	.cache/lock/bin/pip install --quiet pip-tools
+	$(COMPILE) --output-file requirements.lock pyproject.toml
+	$(COMPILE) --extra dev --output-file requirements-dev.lock pyproject.toml
