@@ -43,6 +43,8 @@ PACKAGES = {
     "mkfs.fat": "dosfstools",
     "mkfs.vfat": "dosfstools",
     "partprobe": "parted",
+    "setpriv": "util-linux",
+    "sfdisk": "fdisk",
     "sgdisk": "gdisk",
     "tcplay": "tcplay",
     "udevadm": "udev",
@@ -134,7 +136,8 @@ def guarded(argv: Sequence[str]) -> list[str]:
     """
     if any(SECRETS.found_in(argument) for argument in argv):
         raise RuntimeError(f"a secret was about to be passed to {argv[0]} as an argument, where every user can read it")
-    return [which("setpriv"), "--pdeathsig", "KILL", "--", which(argv[0]), *argv[1:]]
+    program = which(argv[0])
+    return [which("setpriv"), "--pdeathsig", "KILL", "--", program, *argv[1:]]
 
 
 class Deadline:

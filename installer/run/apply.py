@@ -77,12 +77,25 @@ def apply(  # noqa: PLR0913 - the options of the command
     if os.geteuid() != 0:
         return _outcome(Refusal("This needs root: disks cannot be changed without it.", hint="Start it with sudo."))
     RUN.mkdir(mode=0o700, exist_ok=True)
-    log = EventLog(events or RUN / EVENTS, echo=show)
-    run = Run(recipe_text, source=source, secrets=secrets, log=log, control=Control(RUN / SOCKET) if attended else None)
+    try:
+        # Before the events and the socket are touched: they may be another engine's.
+        with locked(RUN):
+            log = EventLog(events or RUN / EVENTS, fresh=events is None and not resume, echo=show)
+            control = Control(RUN / SOCKET) if attended else None
+            run = Run(recipe_text, source=source, secrets=secrets, log=log, control=control)
+            return _carried_out(run, log, erase=erase, resume=resume)
+    except Refusal as refusal:
+        return _outcome(refusal)
+
+
+def _carried_out(run: Run, log: EventLog, *, erase: Sequence[str], resume: bool) -> Outcome:
     began = time.monotonic()
     try:
-        with locked(RUN), run.stop_asked.by_signals():
-            run.resume() if resume else run.begin(erase)
+        with run.stop_asked.by_signals():
+            if resume:
+                run.resume()
+            else:
+                run.begin(erase)
         outcome = Outcome(status="done", exit=Exit.DONE, words="The installation is finished; everything is closed.")
     except ZrootError as error:
         outcome = _outcome(error)

@@ -1,4 +1,4 @@
-"""All that a screen may ask of the engine: start it, follow its events, answer it. Losing the screen changes nothing."""
+"""All that a screen may ask of the engine: start it, follow its events, answer it. A lost screen changes nothing."""
 
 from __future__ import annotations
 

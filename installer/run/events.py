@@ -111,8 +111,10 @@ ADAPTER: TypeAdapter[Stamped] = TypeAdapter(Stamped)
 class EventLog:
     """The writer: one line for each event, masked, in a file that only root reads."""
 
-    def __init__(self, path: Path, *, echo: Callable[[Event], None] | None = None) -> None:
+    def __init__(self, path: Path, *, fresh: bool = False, echo: Callable[[Event], None] | None = None) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
+        if fresh:
+            path.unlink(missing_ok=True)
         self.path = path
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         os.fchmod(self._file, 0o600)
