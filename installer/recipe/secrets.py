@@ -76,7 +76,8 @@ LENGTHS = {
     Kind.ZFS: (8, 512),
     # TrueCrypt reads no more than 64 bytes.
     Kind.TCRYPT: (8, 64),
-    Kind.PASSWORD: (1, 512),
+    # What is shorter could not be masked in what programs print: it would be found everywhere.
+    Kind.PASSWORD: (4, 512),
 }
 """Bytes in UTF-8, from and to."""
 

@@ -19,7 +19,7 @@ from installer.recipe.size import Size
 HEADER = "# A zroot recipe. Secrets never stand here: a recipe only names them.\n"
 LISTS_OF_TABLES = ("partition", "dataset")
 LONGEST_LINE = 100
-WWN = re.compile(r"^(?:0x[0-9a-f]{16}(?:[0-9a-f]{16})?|(?:eui|naa|nvme|uuid)\..+)$")
+WWN = re.compile(r"^(?:0x[0-9a-f]{16}(?:[0-9a-f]{16})?|(?:eui|naa|nvme|t10|uuid)\..+)$")
 
 
 def dump(recipe: Recipe) -> str:
@@ -27,14 +27,14 @@ def dump(recipe: Recipe) -> str:
     return HEADER + "\n" + "\n".join(_table(recipe, keys=(), path="")) + "\n"
 
 
-def rebind(text: str, serials: Mapping[str, str]) -> str:
+def rebind(text: str, serials: Mapping[str, str], *, source: str = "recipe") -> str:
     """Let roles of a recipe select disks by identity (serial, WWN or link), and keep its comments.
 
     What the recipe said before about such a disk is replaced. Raises Refusals for a role that it does not have.
     """
     if not serials:
         return text
-    known = parse(text).disks
+    known = parse(text, source=source).disks
     problems = tuple(
         Refusal(f"The recipe has no disk {literal(role)}.", hint=f"Its disks are: {', '.join(known)}.")
         for role in serials

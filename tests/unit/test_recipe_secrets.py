@@ -100,7 +100,7 @@ def test_shared_secret_obeys_the_strictest_kind() -> None:
         ("line end at the end\n", Kind.LUKS, "control character"),
         ("delete \x7f in it", Kind.LUKS, "control character"),
         ("user:password", Kind.PASSWORD, None),
-        ("", Kind.PASSWORD, "fewer than 1"),
+        ("", Kind.PASSWORD, "fewer than 4"),
         ("two\nlines", Kind.PASSWORD, "control character"),
     ],
 )
@@ -119,7 +119,7 @@ def test_names_missing_and_unknown_secrets(recipe: Recipe) -> None:
 
 
 def test_accepts_secrets_that_fit(recipe: Recipe) -> None:
-    assert check_secrets(recipe, {"passphrase": Secret(CANARY), "user-password": Secret("x")}) == ()
+    assert check_secrets(recipe, {"passphrase": Secret(CANARY), "user-password": Secret("four")}) == ()
 
 
 def test_knows_a_hash_from_a_password() -> None:
