@@ -5,6 +5,7 @@ What a pattern lets through is safe as an argument of a program, and on a termin
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 from typing import Annotated
 
@@ -84,6 +85,21 @@ def _pool_name(value: str) -> str:
     return value
 
 
+def _ssh_key(value: str) -> str:
+    """Refuse a key that lost its end on the way: sshd would ignore it, and nobody could log in."""
+    kind, encoded = value.split(" ")[:2]
+    try:
+        left = base64.b64decode(encoded, validate=True)
+    except ValueError:
+        left = b"?"
+    first = left[4 : 4 + int.from_bytes(left[:4])]
+    while len(left) >= 4 and len(left) >= 4 + int.from_bytes(left[:4]):
+        left = left[4 + int.from_bytes(left[:4]) :]
+    if left or first != kind.encode():
+        raise ValueError("the key is damaged: copy the whole line of the public key file (.pub)")
+    return value
+
+
 def _address(value: str) -> str:
     try:
         if "/" not in value:
@@ -119,7 +135,7 @@ Keymap = Annotated[str, Field(pattern=KEYMAP)]
 Timezone = Annotated[str, Field(pattern=TIMEZONE)]
 UserName = Annotated[str, Field(pattern=USER)]
 FullName = Annotated[str, Field(pattern=FULL_NAME)]
-SshKey = Annotated[str, Field(pattern=SSH_KEY)]
+SshKey = Annotated[str, Field(pattern=SSH_KEY), AfterValidator(_ssh_key)]
 Package = Annotated[str, Field(pattern=PACKAGE)]
 Suite = Annotated[str, Field(pattern=SUITE)]
 Mirror = Annotated[str, Field(pattern=MIRROR)]

@@ -11,6 +11,7 @@ from installer.recipe.size import Size
 from installer.recipe.stack import everything_below, members, uses
 
 KEY_DEVICE = Size.parse("32M")
+KDF_MEMORY = (Size.parse("16M"), Size.parse("4G"))
 LONGEST_KEY = Size.parse("8M")
 
 
@@ -22,6 +23,17 @@ def disk_not_chosen(recipe: Recipe) -> Iterator[str]:
     for role, disk in recipe.disks.items():
         if not disk.bound:
             yield f"disks.{role}: no disk is chosen for this role."
+
+
+@rule(
+    reason="It would be erased for nothing.",
+    remedy="Remove the role, or describe partitions or a layer that lies over it.",
+)
+def disk_used_by_nobody(recipe: Recipe) -> Iterator[str]:
+    used = {reference for _, reference in uses(recipe)}
+    for role in recipe.disks:
+        if not recipe.partition and f"disk.{role}" not in used:
+            yield f"disks.{role}: nothing lies over this disk."
 
 
 @rule(reason="One disk cannot play two roles.", remedy="Name a different disk for each role.")
@@ -173,6 +185,16 @@ def key_device_too_small(recipe: Recipe) -> Iterator[str]:
         for partition in recipe.partition:
             if f"partition.{partition.name}" in below and partition.size != "rest" and partition.size < KEY_DEVICE:
                 yield f"crypt.{name}.key: partition.{partition.name} is {partition.size}, less than {KEY_DEVICE}."
+
+
+@rule(
+    reason="Below 16 MiB a passphrase is quickly guessed; above 4 GiB cryptsetup refuses.",
+    remedy='Say between "16M" and "4G"; 512M is the default.',
+)
+def kdf_memory_out_of_range(recipe: Recipe) -> Iterator[str]:
+    for name, crypt in recipe.crypt.items():
+        if not KDF_MEMORY[0] <= crypt.kdf.memory <= KDF_MEMORY[1]:
+            yield f"crypt.{name}.kdf.memory: {crypt.kdf.memory} is not between {KDF_MEMORY[0]} and {KDF_MEMORY[1]}."
 
 
 @rule(
