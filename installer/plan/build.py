@@ -88,54 +88,33 @@ def _operations(layout: Layout) -> Iterator[Operation]:
 
 
 def _storage(layout: Layout) -> Iterator[Operation]:
-    """Yield every layer after those below it: a pool in an encrypted volume of another pool comes after that one."""
-    recipe = layout.recipe
-    waiting = [f"raid.{name}" for name in recipe.raid] + [f"crypt.{name}" for name in recipe.crypt]
-    waiting += [f"file.{name}" for name in recipe.file] + [f"pool.{name}" for name in recipe.pool]
-    made: list[str] = []
+    """Yield every layer after those that it needs; the mounts come as late as they can, by their paths."""
+    made: set[str] = set()
     mounted: set[str] = set()
 
     def mounts() -> Iterator[Operation]:
         for mount in layout.mounts:
-            if mount.source not in mounted and {f"pool.{mount.layer}", f"raid.{mount.layer}"} & set(made):
+            if mount.source not in mounted and made & {f"pool.{mount.layer}", f"raid.{mount.layer}"}:
                 mounted.add(mount.source)
                 yield datasets.mount(layout, mount)
 
-    pools_begun = False
-    while waiting:
-        layer = next(layer for layer in waiting if not set(_below(recipe, layer)) & set(waiting))
-        waiting.remove(layer)
+    for layer in layout.order:
         kind, name = layer.split(".", 1)
-        if kind == "raid":
-            yield from raid.operations(layout, name)
-        elif kind == "crypt":
-            yield from encryption.operations(layout, name)
-        elif kind == "file":
-            yield from mounts()
-            yield from datasets.files(layout, name)
-        else:
-            if not pools_begun:
-                yield from pools.hostid(layout)
-                pools_begun = True
-            yield from pools.operations(layout, name)
-            yield from datasets.operations(layout, name)
-        made.append(layer)
+        match kind:
+            case "raid":
+                yield from raid.operations(layout, name)
+            case "crypt":
+                yield from encryption.operations(layout, name)
+            case "file":
+                yield from mounts()
+                yield from datasets.files(layout, name)
+            case "pool":
+                if not any(one.startswith("pool.") for one in made):
+                    yield from pools.hostid(layout)
+                yield from pools.operations(layout, name)
+                yield from datasets.operations(layout, name)
+        made.add(layer)
     yield from mounts()
-
-
-def _below(recipe: Recipe, layer: str) -> Iterator[str]:
-    """Yield the layers that must be there before this one; a zvol or a folder stands for its pool."""
-    kind, name = layer.split(".", 1)
-    if kind == "file":
-        yield f"pool.{stack.holder(recipe, recipe.file[name].folder)}"
-        return
-    lower = stack.under_pool(recipe, name) if kind == "pool" else stack.below(recipe, layer)
-    if kind == "crypt" and (key := recipe.crypt[name].key):
-        lower = (*lower, key)
-    for reference in lower:
-        yield (
-            f"pool.{reference.removeprefix('zvol.').partition('/')[0]}" if reference.startswith("zvol.") else reference
-        )
 
 
 def _facts(operations: tuple[Operation, ...]) -> tuple[Fact, ...]:

@@ -8,6 +8,7 @@ from installer.errors import Refusal, Refusals, literal
 from installer.machine import words
 from installer.machine.model import Disk, Machine
 from installer.machine.offer import Offer, offers
+from installer.plan.names import plain
 from installer.recipe.model import Disk as Selector
 from installer.recipe.model import Recipe
 
@@ -76,7 +77,7 @@ def differences(selector: Selector, disk: Disk) -> tuple[str, ...]:
     ]
     for what, name, links in (("by-id", selector.by_id, disk.by_id), ("by-path", selector.by_path, disk.by_path)):
         if name is not None and _link_name(name) not in map(_link_name, links):
-            found.append(f"its {what} names are {', '.join(map(_link_name, links)) or 'not known'}")
+            found.append(f"its {what} names are {plain(', '.join(map(_link_name, links))) or 'not known'}")
     if selector.min_size is not None and disk.size < selector.min_size:
         found.append(f"it is smaller: {words.both_sizes(disk.size)}")
     if selector.max_size is not None and disk.size > selector.max_size:
@@ -103,7 +104,7 @@ def _near_misses(selector: Selector, offered: tuple[Offer, ...]) -> str:
 
 
 def _named(disk: Disk) -> str:
-    return f"{disk.path} ({words.describe(disk)})"
+    return plain(f"{disk.path} ({words.describe(disk)})")
 
 
 def _listed(disks: list[Disk], heading: str) -> str:

@@ -10,8 +10,6 @@ from installer.plan.steps import command, programs
 from installer.recipe.model import Crypt
 from installer.recipe.stack import as_tuple
 
-KEY_SIZE = 4096
-"""Bytes of a key device that are the key, where the recipe does not say."""
 SMALLEST_MEMORY = 64 * MIB
 
 
@@ -59,11 +57,11 @@ def is_key(layout: Layout, name: str) -> bool:
 
 
 def _key_file(layout: Layout, crypt: Crypt) -> tuple[str, ...]:
-    if not crypt.key:
+    if not crypt.key or not crypt.key_size:
         return ()
     # Without a size cryptsetup reads to the end of the device, and refuses key files over 8 MiB.
     (device,) = layout.members(crypt.key)
-    return (f"--key-file={device.path}", f"--keyfile-size={int(crypt.key_size or KEY_SIZE)}")
+    return (f"--key-file={device.path}", f"--keyfile-size={int(crypt.key_size)}")
 
 
 def _memory(layout: Layout, crypt: Crypt) -> int:
@@ -162,7 +160,7 @@ def _open(layout: Layout, name: str, below: Device, mapping: Device) -> Operatio
 
 
 def _fill(layout: Layout, name: str, mapping: Device) -> Operation:
-    size = max(crypt.key_size or KEY_SIZE for crypt in layout.recipe.crypt.values() if crypt.key == f"crypt.{name}")
+    size = max(crypt.key_size or 0 for crypt in layout.recipe.crypt.values() if crypt.key == f"crypt.{name}")
     source = ("if=/dev/urandom", "iflag=fullblock", f"bs={int(size)}", "count=1")
     return programs(
         Layer.ENCRYPTION,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from installer.errors import Refusal
-from installer.machine.holders import disks_under, nodes
+from installer.machine.holders import devices, disks_under
 from installer.machine.model import Disk, Firmware
-from installer.machine.words import binary_size, both_sizes
+from installer.machine.words import both_sizes
 from installer.plan import teardown
 from installer.plan.layout import LUKS_HEADER, MIB, Layout
 from installer.plan.names import mapping_path
@@ -43,32 +43,19 @@ def _not_yet(layout: Layout) -> Iterator[Refusal]:
 
 
 def _too_small(layout: Layout) -> Iterator[Refusal]:
-    """Fault 20."""
-    for extent in layout.extents:
-        if extent.partition.size != "rest":
-            continue
-        least = _least(layout, extent.partition.name)
-        if extent.size < least:
-            smallest = min(layout.table_roles, key=lambda role: layout.disks[role].size)
-            needed = least - extent.size + layout.disks[smallest].size if extent.size else _needed(layout, least)
+    """Fault 20; the last partition is the rest of the smallest disk."""
+    if not layout.extents:
+        return
+    *fixed, rest = layout.extents
+    needed = 2 * MIB + sum(extent.size for extent in fixed) + _least(layout, rest.partition.name)
+    for role in layout.table_roles:
+        size = layout.disks[role].size
+        if size < needed:
             yield Refusal(
-                f"Disk {smallest} is too small for this recipe.",
-                message=f"It has {both_sizes(layout.disks[smallest].size)}; the partitions need {both_sizes(needed)}.",
+                f"Disk {role} is too small for this recipe.",
+                message=f"It has {both_sizes(size)}; the recipe needs {both_sizes(needed)}.",
                 hint="Choose a larger disk, or make the partitions smaller.",
             )
-    if not any(extent.partition.size == "rest" for extent in layout.extents):
-        needed = _needed(layout, 0)
-        for role in layout.table_roles:
-            if layout.disks[role].size < needed:
-                yield Refusal(
-                    f"Disk {role} is too small for this recipe.",
-                    message=f"It has {both_sizes(layout.disks[role].size)}; the partitions need {both_sizes(needed)}.",
-                    hint="Choose a larger disk, or make the partitions smaller.",
-                )
-
-
-def _needed(layout: Layout, rest: int) -> int:
-    return rest + 2 * MIB + sum(extent.size for extent in layout.extents if extent.partition.size != "rest")
 
 
 def _least(layout: Layout, partition: str) -> int:
@@ -142,21 +129,6 @@ def _firmware(layout: Layout) -> Iterator[Refusal]:
         )
 
 
-def _esp_size(layout: Layout) -> Iterator[Refusal]:
-    """Fault 18: FAT32 needs more than 65525 clusters, and a cluster is a sector at least."""
-    for esp in layout.esps:
-        least = 260 * MIB if esp.logical_sector == 4096 else 34 * MIB
-        if esp.size < least:
-            yield Refusal(
-                f"The EFI system partition is too small for disk {esp.role}.",
-                message=(
-                    f"It has {binary_size(esp.size)}; with sectors of {esp.logical_sector} bytes"
-                    f" it needs {binary_size(least)}."
-                ),
-                hint="Make the partition larger.",
-            )
-
-
 def _secure_boot(layout: Layout) -> Iterator[Refusal]:
     """Fault 68."""
     if layout.machine.secure_boot and layout.root_pool and stack.has_system(layout.recipe):
@@ -190,7 +162,7 @@ def _device_names(layout: Layout) -> Iterator[Refusal]:
     for disk in layout.machine.disks:
         if disk.name in chosen:
             continue
-        for node, _ in nodes(disk).values():
+        for node in devices(disk):
             array = node.label.rpartition(":")[2] if node.fstype == "linux_raid_member" and node.children else ""
             if node.path in mappings or array in layout.recipe.raid:
                 name = array or node.path
@@ -207,7 +179,6 @@ RULES: tuple[Rule, ...] = (
     _unequal,
     _mixed_sectors,
     _firmware,
-    _esp_size,
     _secure_boot,
     _pool_names,
     _device_names,

@@ -108,7 +108,23 @@ class Layout:
         """Return a partition's number, from 1."""
         return self.extent(name).number
 
-    # Members of layers
+    # Layers
+
+    @cached_property
+    def order(self) -> tuple[str, ...]:
+        """Arrays, encryption, files and pools (`raid.boot`, `pool.rpool`), each after those that it needs.
+
+        A pool in an encrypted volume of another pool comes after that pool; taking down goes the other way.
+        """
+        recipe = self.recipe
+        waiting = [f"raid.{name}" for name in recipe.raid] + [f"crypt.{name}" for name in recipe.crypt]
+        waiting += [f"file.{name}" for name in recipe.file] + [f"pool.{name}" for name in recipe.pool]
+        found: list[str] = []
+        while waiting:
+            layer = next(one for one in waiting if not set(needed(recipe, one)) & set(waiting))
+            waiting.remove(layer)
+            found.append(layer)
+        return tuple(found)
 
     def members(self, reference: str) -> tuple[Device, ...]:
         """Return the devices that a reference stands for, in the order of the recipe's disks."""
@@ -250,9 +266,23 @@ class Layout:
                     continue
                 if dataset.canmount == "noauto" and whole != self.root_dataset:
                     continue
-                legacy = "legacy" in (dataset.mount, dataset.properties.get("mountpoint"))
+                legacy = dataset.mount == "legacy"
                 found.append(Mount(point=point, source=whole, kind="zfs", layer=name, legacy=legacy))
         return tuple(sorted(found, key=lambda mount: (mount.point.rstrip("/").count("/"), mount.point)))
+
+
+def needed(recipe: Recipe, layer: str) -> tuple[str, ...]:
+    """Return the layers that must be there before another; a volume or a folder stands for its pool."""
+    kind, name = layer.split(".", 1)
+    if kind == "file":
+        return (f"pool.{stack.holder(recipe, recipe.file[name].folder)}",)
+    lower = stack.under_pool(recipe, name) if kind == "pool" else stack.below(recipe, layer)
+    if kind == "crypt" and (key := recipe.crypt[name].key):
+        lower = (*lower, key)
+    return tuple(
+        f"pool.{reference.removeprefix('zvol.').partition('/')[0]}" if reference.startswith("zvol.") else reference
+        for reference in lower
+    )
 
 
 def spanning(name: str, path: str, below: tuple[Device, ...], *, size: int) -> Device:

@@ -1,4 +1,4 @@
-"""How devices, mappings and facts are called."""
+"""How devices, mappings and facts are called, and how what a device says is shown."""
 
 from __future__ import annotations
 
@@ -33,3 +33,8 @@ def zvol_path(dataset: str) -> str:
 def fact(kind: str, name: str) -> str:
     """Return the placeholder of a fact: `@{luks.pool-a}`."""
     return f"@{{{kind}.{name}}}"
+
+
+def plain(text: str) -> str:
+    """Make one line of a text, without anything that a terminal would act upon."""
+    return "".join(char if char.isprintable() else "?" for char in text)

@@ -76,11 +76,6 @@ def _discard(layout: Layout) -> Iterator[str]:
                 f"crypt.{name} passes discards on to the disks: it keeps SSDs fast, and lets whoever has the disk see"
                 " how much of it is in use, and where, but nothing of what it says."
             )
-    for name, pool in layout.recipe.pool.items():
-        layers = [layer for layer in stack.under_pool(layout.recipe, name) if layer.startswith("crypt.")]
-        deaf = [layer for layer in layers if not layout.recipe.crypt[layer.removeprefix("crypt.")].discard]
-        if pool.properties.get("autotrim") == "on" and deaf:
-            yield f"autotrim of pool {name} does not reach the disks, because {deaf[0]} does not pass discards on."
 
 
 def _clear_boot(layout: Layout) -> Iterator[str]:

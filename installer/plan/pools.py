@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from installer.plan.layout import Layout, pool_mountpoint, top_is_mounted
-from installer.plan.names import TARGET
+from installer.plan.layout import Device, Layout, pool_mountpoint, top_is_mounted
+from installer.plan.names import TARGET, partition_path
 from installer.plan.operation import Command, Effect, Exchange, Layer, Operation
 from installer.plan.steps import command, programs
 from installer.recipe.model import NativeEncryption, Pool, Vdev, VdevKind, VdevRole
@@ -50,7 +50,7 @@ def operations(layout: Layout, name: str) -> list[Operation]:
             f"Import the pool {name}",
             command(
                 *("zpool", "import", "-N", "-R", TARGET),
-                *(word for device in members for word in ("-d", device.path)),
+                *(word for device in members for word in ("-d", _labelled(device))),
                 name,
             ),
             effect=Effect.OPEN,
@@ -69,6 +69,12 @@ def operations(layout: Layout, name: str) -> list[Operation]:
             )
         )
     return found
+
+
+def _labelled(device: Device) -> str:
+    """Return where a member's ZFS label is: on the first of the partitions that zpool makes on a whole disk."""
+    whole_disk = device.name == device.role
+    return partition_path(device.path, 1) if whole_disk else device.path
 
 
 def _create(layout: Layout, name: str, pool: Pool) -> tuple[str, ...]:

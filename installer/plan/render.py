@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from installer.errors import Refusal
 from installer.machine.words import both_sizes
+from installer.plan.names import plain
 from installer.plan.operation import (
     AwaitDevices,
     Command,
@@ -21,7 +22,7 @@ from installer.plan.operation import (
     SaveRecords,
     WriteFile,
 )
-from installer.plan.script import as_sh, plain
+from installer.plan.script import as_sh
 
 __all__ = ["as_json", "as_sh", "as_text", "from_json"]
 

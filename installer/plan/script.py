@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Iterator
 from itertools import groupby
 
-from installer.plan.names import STATE
+from installer.plan.names import STATE, plain
 from installer.plan.operation import (
     AwaitDevices,
     Command,
@@ -44,11 +44,6 @@ status() {{ # "STATUSES" COMMAND...: succeeds if the command ends with one of th
 }}
 mkdir -p -m 0700 {STATE}
 """
-
-
-def plain(text: str) -> str:
-    """Make one line of a text, without anything that a terminal would act upon."""
-    return "".join(char if char.isprintable() else "?" for char in text)
 
 
 def as_sh(plan: Plan) -> str:

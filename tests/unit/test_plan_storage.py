@@ -1,0 +1,214 @@
+"""The storage layers: what is said to the tools, and in which order."""
+
+from __future__ import annotations
+
+import pytest
+
+from installer.machine.model import Array, Node, VolumeGroup
+from installer.plan.names import partition_path
+from installer.plan.operation import Effect, Operation
+from tests.unit.plans import GIB, MIRROR, argv, commands, data, disk, layout, machine, operation, plan, position, recipe
+
+
+@pytest.mark.parametrize(
+    ("link", "partition"),
+    [
+        ("/dev/disk/by-id/ata-S1", "/dev/disk/by-id/ata-S1-part3"),
+        ("/dev/disk/by-path/pci-0000:00:04.0", "/dev/disk/by-path/pci-0000:00:04.0-part3"),
+        ("/dev/sda", "/dev/sda3"),
+        ("/dev/nvme0n1", "/dev/nvme0n1p3"),
+        ("/dev/mmcblk0", "/dev/mmcblk0p3"),
+        ("/dev/loop0", "/dev/loop0p3"),
+    ],
+)
+def test_partition_names(link: str, partition: str) -> None:
+    """Fault 21."""
+    assert partition_path(link, 3) == partition
+
+
+def test_members_of_each_layer() -> None:
+    mirror = layout(recipe(MIRROR), machine())
+    assert [one.path for one in mirror.members("crypt.pool")] == ["/dev/mapper/pool-a", "/dev/mapper/pool-b"]
+    (boot,) = mirror.members("raid.boot")
+    assert (boot.path, boot.roles) == ("/dev/md/boot", ("a", "b"))
+    assert mirror.root_dataset == "rpool/ROOT/debian"
+    assert mirror.encrypted_root
+    assert [mount.point for mount in mirror.mounts] == ["/", "/boot"]
+
+
+def earlier_install() -> tuple[Node, ...]:
+    array = Node(name="md127", path="/dev/md127", kind="raid1", size=GIB)
+    volume = Node(name="dm-1", path="/dev/mapper/vg-data", kind="lvm", size=GIB, group="vg")
+    mapping = Node(name="dm-0", path="/dev/mapper/old", kind="crypt", size=GIB, children=(volume,))
+    return (
+        Node(name="sda1", path="/dev/sda1", kind="part", size=GIB, number=1, children=(array,)),
+        Node(name="sda2", path="/dev/sda2", kind="part", size=GIB, number=2, children=(mapping,)),
+    )
+
+
+def test_holders_of_chosen_disks_are_taken_down_leaf_first() -> None:
+    """Faults 23, 24 and 27."""
+    dirty = machine(
+        disk("sda", children=earlier_install()),
+        disk("sdb"),
+        disk("sdc", children=(Node(name="md1", path="/dev/md1", kind="raid1", size=GIB),)),
+        arrays=(Array(name="md127", level="raid1", active=True, members=("sda1",)),),
+        groups=(VolumeGroup(name="vg", members=("dm-0",)),),
+    )
+    made = plan(recipe(MIRROR), dirty)
+    closing = [one for one in made.operations if one.effect is Effect.CLOSE and one.layer == "teardown"]
+    names = [one.id for one in closing]
+    assert names.index("teardown/close/vg") < names.index("teardown/close/dm-0")
+    assert argv(made, "teardown/close/dm-0") == ("cryptsetup", "close", "old")
+    assert argv(made, "teardown/close/md127") == ("mdadm", "--stop", "/dev/md127")
+    assert not any("md1" in one.id.split("/") for one in closing)
+    assert position(made, "teardown/close/md127") < position(made, "teardown/wipe/a")
+
+
+def test_old_partitions_are_emptied_before_their_disk_and_all_before_the_table() -> None:
+    """Faults 24 to 27."""
+    made = plan(recipe(MIRROR), machine(disk("sda", children=earlier_install()), disk("sdb")))
+    wipe = commands(made, "teardown/wipe/a")
+    cleared = [one.argv[-1] for one in wipe if one.argv[:2] == ("zpool", "labelclear")]
+    link = "/dev/disk/by-id/ata-SA"
+    assert cleared == [f"{link}-part1", f"{link}-part2", link]
+    programs = [one.argv[0] for one in wipe]
+    assert programs.index("mdadm") < programs.index("wipefs") < programs.index("sgdisk") < programs.index("blkdiscard")
+    assert position(made, "teardown/blank/a") < position(made, "partitions/table/a")
+
+
+def test_new_partitions_are_emptied_and_proved_empty_before_anything_is_made_on_them() -> None:
+    """Fault 25: signatures come back at the same offsets."""
+    made = plan(recipe(MIRROR), machine())
+    proof = position(made, "partitions/blank/b")
+    assert position(made, "partitions/clear/b") < proof
+    assert all(proof < position(made, later) for later in ("partitions/format/esp-a", "raid/create/boot"))
+    assert commands(made, "partitions/blank/a")[1].success == (2,)
+    assert operation(made, "partitions/blank/a").effect is Effect.CREATE
+
+
+def test_journal_has_a_place_as_soon_as_there_are_partitions() -> None:
+    made = plan(recipe(MIRROR), machine())
+    assert position(made, "partitions/format/esp-a") < position(made, "raid/create/boot")
+
+
+def test_clone_has_guids_of_its_own_in_one_call() -> None:
+    clone = commands(plan(recipe(MIRROR), machine()), "partitions/clone/b")[1]
+    assert clone.argv[1:] == (
+        "--load-backup=/run/zroot/table",
+        "--randomize-guids",
+        "--disk-guid=@{disk-guid.b}",
+        "/dev/disk/by-id/ata-SB",
+    )
+
+
+def test_kernel_that_keeps_the_old_table_is_asked_again() -> None:
+    """Fault 40."""
+    made = plan(recipe(MIRROR), machine())
+    table, reread = commands(made, "partitions/table/a")[:2]
+    assert table.success == (0, 4)
+    assert reread.argv[0] == "blockdev"
+    assert reread.retries > 0
+
+
+def test_every_partition_is_awaited_under_its_link_and_its_disk() -> None:
+    """Faults 38 and 39."""
+    awaited = operation(plan(recipe(MIRROR), machine()), "partitions/await").action
+    link = "/dev/disk/by-id/ata-SB"
+    assert (f"{link}-part4", link, 4) in awaited.devices  # type: ignore[union-attr]
+
+
+def test_members_are_formatted_side_by_side_with_the_memory_they_need() -> None:
+    made = plan(recipe(MIRROR), machine())
+    formats = [operation(made, f"encryption/format/pool-{role}") for role in "ab"]
+    assert len({one.together for one in formats}) == 1
+    assert all(one.together and one.memory == 512 * 1024**2 for one in formats)
+    assert all(one.secrets == ("passphrase",) for one in formats)
+
+
+def test_passphrase_is_tested_before_a_pool_depends_on_it() -> None:
+    made = plan(recipe(MIRROR), machine())
+    assert operation(made, "encryption/test/pool-b").effect is Effect.CHECK
+    assert position(made, "encryption/test/pool-b") < position(made, "pools/create/rpool")
+
+
+VDEVS = [
+    ("single", "a", ["{a}"]),
+    ("stripe", "ab", ["{a}", "{b}"]),
+    ("mirror", "abc", ["mirror", "{a}", "{b}", "{c}"]),
+    ("striped-mirrors", "abcd", ["mirror", "{a}", "{b}", "mirror", "{c}", "{d}"]),
+    ("raidz1", "abc", ["raidz1", "{a}", "{b}", "{c}"]),
+    ("raidz2", "abcd", ["raidz2", "{a}", "{b}", "{c}", "{d}"]),
+    ("raidz3", "abcde", ["raidz3", "{a}", "{b}", "{c}", "{d}", "{e}"]),
+    ("draid2", "abcde", ["draid2", "{a}", "{b}", "{c}", "{d}", "{e}"]),
+]
+
+
+@pytest.mark.parametrize(("kind", "roles", "expected"), VDEVS)
+def test_vdevs(kind: str, roles: str, expected: list[str]) -> None:
+    made = plan(
+        recipe(data(kind, *(f"disk.{role}" for role in roles)), disks=roles),
+        machine(*(disk(f"sd{role}") for role in roles)),
+    )
+    paths = {role: f"/dev/disk/by-id/ata-S{role.upper()}" for role in roles}
+    words = argv(made, "pools/create/tank")
+    assert list(words[words.index("tank") + 1 :]) == [word.format(**paths) for word in expected]
+
+
+def test_nothing_is_mounted_before_the_root_file_system() -> None:
+    body = MIRROR + '\n[[pool.rpool.dataset]]\nname = "home"\nmount = "/home"\n'
+    made = plan(recipe(body), machine())
+    creates = [one for one in made.operations if one.id.startswith("datasets/create/")]
+    assert all(argv(made, one.id)[2] == "-u" for one in creates)
+    root, boot, home = (f"datasets/mount/{name}" for name in ("rpool/ROOT/debian", "boot", "rpool/home"))
+    assert position(made, root) < position(made, boot) < position(made, home)
+
+
+def test_top_dataset_that_is_mounted_gets_its_place_after_creation() -> None:
+    made = plan(recipe(data("mirror", "disk.a", "disk.b")), machine())
+    assert "mountpoint=none" in argv(made, "pools/create/tank")
+    assert argv(made, "pools/mountpoint/tank") == ("zfs", "set", "-u", "mountpoint=/tank", "tank")
+
+
+def test_missing_parents_are_made_once_and_carry_nothing() -> None:
+    body = MIRROR + '\n[[pool.rpool.dataset]]\nname = "ROOT/other"\nmount = "/srv"\n'
+    made = plan(recipe(body), machine())
+    assert argv(made, "datasets/create/rpool/ROOT") == ("zfs", "create", "-u", "-o", "canmount=off", "rpool/ROOT")
+
+
+def native() -> Operation:
+    body = MIRROR.replace('over = "crypt.pool"', 'over = "partition.pool"')
+    body = body.replace('[crypt.pool]\nover = "partition.pool"\n', "")
+    body = body.replace('bootfs = "ROOT/debian"', 'bootfs = "ROOT/debian"\nencryption = { secret = "passphrase" }')
+    made = plan(recipe(body), machine())
+    assert [one.prompt for one in commands(made, "pools/create/rpool")[0].dialogue] == [
+        "Enter new passphrase:",
+        "Re-enter new passphrase:",
+    ]
+    return operation(made, "pools/unlock/rpool")
+
+
+def test_key_of_native_encryption_is_loaded_again_after_a_restart() -> None:
+    unlock = native()
+    assert unlock.effect is Effect.OPEN
+    assert unlock.done_says not in "rpool\tkeystatus\tunavailable"
+
+
+def test_host_id_of_a_strange_system_is_left_alone() -> None:
+    ids = [one.id for one in plan(recipe(data("mirror", "disk.a", "disk.b")), machine(live=False)).operations]
+    assert "pools/hostid" not in ids
+
+
+def test_layers_come_after_those_that_they_need() -> None:
+    body = (
+        """
+[crypt.vault]
+over = "zvol.tank/vault"
+
+[pool.inner]
+vdevs = [{ kind = "single", over = "crypt.vault" }]
+"""
+        + data("single", "disk.a")
+        + '\n[[pool.tank.dataset]]\nname = "vault"\nsize = "1G"\n'
+    )
+    assert layout(recipe(body, disks="a"), machine()).order == ("pool.tank", "crypt.vault", "pool.inner")

@@ -1,0 +1,124 @@
+"""The plan's own words, said to the real tools on plain files."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import uuid
+from pathlib import Path
+
+import pytest
+
+from installer.plan.operation import Plan
+from installer.plan.render import as_sh
+from installer.plan.script import word
+from tests.unit.plans import GIB, MIRROR, commands, disk, machine, plan, recipe
+
+needs = {
+    name: pytest.mark.skipif(not shutil.which(name), reason=f"{name} is missing")
+    for name in ("sgdisk", "cryptsetup", "mkfs.fat")
+}
+
+
+def facts(text: str) -> str:
+    def fact(match: re.Match[str]) -> str:
+        return "1A2B3C4D" if match[1].startswith("esp.") else str(uuid.uuid5(uuid.NAMESPACE_DNS, match[1]))
+
+    return re.sub(r"@\{([^}]+)\}", fact, text)
+
+
+def run(plan: Plan, name: str, program: str, files: dict[str, Path]) -> None:
+    """Carry out those commands of an operation that a plain file can stand."""
+    for command in commands(plan, name):
+        if command.argv[0] != program:
+            continue
+        argv = [facts(argument) for argument in command.argv]
+        for link, file in files.items():
+            argv = [argument.replace(link, str(file)) for argument in argv]
+        done = subprocess.run(argv, capture_output=True, text=True, check=False)
+        assert done.returncode in command.success, done.stdout + done.stderr
+
+
+def said(file: Path, *options: str) -> str:
+    return subprocess.run(["sgdisk", *options, file], capture_output=True, text=True, check=True).stdout
+
+
+def table(file: Path) -> dict[str, tuple[int, int]]:
+    """Return first and last sector of each partition by name."""
+    rows = re.findall(r"^ +\d+ +(\d+) +(\d+) .* (\S+)$", said(file, "--print"), re.MULTILINE)
+    return {name: (int(first), int(last)) for first, last, name in rows}
+
+
+def guids(file: Path) -> list[str]:
+    parts = [said(file, f"--info={number}") for number in range(1, 5)]
+    return re.findall(
+        r"(?:Disk identifier \(GUID\)|Partition unique GUID): (\S+)", said(file, "--print") + "".join(parts)
+    )
+
+
+@needs["sgdisk"]
+@pytest.mark.parametrize("sizes", [(8, 8), (8, 8.5), (8.5, 8)])
+def test_table_is_cloned_to_disks_of_other_sizes(tmp_path: Path, sizes: tuple[float, float]) -> None:
+    """Fault 14, and no two disks with the same GUIDs."""
+    made = plan(
+        recipe(MIRROR),
+        machine(*(disk(name, size=int(size * GIB)) for name, size in zip(("sda", "sdb"), sizes, strict=True))),
+    )
+    files = {"/dev/disk/by-id/ata-SA": tmp_path / "a", "/dev/disk/by-id/ata-SB": tmp_path / "b", "/run/zroot": tmp_path}
+    for name, size in zip("ab", sizes, strict=True):
+        (tmp_path / name).touch()
+        os.truncate(tmp_path / name, int(size * GIB))
+    run(made, "partitions/table/a", "sgdisk", files)
+    run(made, "partitions/clone/b", "sgdisk", files)
+    one, other = table(tmp_path / "a"), table(tmp_path / "b")
+    assert one == other
+    assert list(one) == ["bios", "esp", "boot", "pool"]
+    assert all(first % 2048 == 0 and (last + 1) % 2048 == 0 for first, last in one.values())
+    assert len(guids(tmp_path / "a")) == 5
+    assert not set(guids(tmp_path / "a")) & set(guids(tmp_path / "b"))
+    assert guids(tmp_path / "b")[0].lower() == facts("@{disk-guid.b}")
+    for name in "ab":
+        assert "No problems found" in said(tmp_path / name, "--verify")
+
+
+@needs["mkfs.fat"]
+def test_esp_is_fat32_with_its_serial(tmp_path: Path) -> None:
+    made = plan(recipe(MIRROR), machine(*(disk(n, logical_sector=4096, physical_sector=4096) for n in ("sda", "sdb"))))
+    (tmp_path / "esp").touch()
+    os.truncate(tmp_path / "esp", 512 * 1024**2)
+    run(made, "partitions/format/esp-a", "mkfs.fat", {"/dev/disk/by-id/ata-SA-part2": tmp_path / "esp"})
+    boot_sector = (tmp_path / "esp").read_bytes()[:512]
+    assert boot_sector[82:87] == b"FAT32"
+    assert int.from_bytes(boot_sector[11:13], "little") == 4096
+    assert boot_sector[67:71][::-1].hex().upper() == "1A2B3C4D"
+
+
+CANARY = """ca'nary "$HOME" `id` \\.*+([ö"""
+
+
+@needs["cryptsetup"]
+def test_script_types_a_passphrase_of_shell_characters_unchanged(tmp_path: Path) -> None:
+    """Fault 45."""
+    body = MIRROR.replace('over = "partition.pool"', 'over = "partition.pool"\nkdf = { memory = "64M" }')
+    script = as_sh(plan(recipe(body), machine()))
+    image = tmp_path / "member"
+    image.touch()
+    os.truncate(image, 32 * 1024**2)
+    lines = [line for line in script.splitlines() if "cryptsetup" in line and "ata-SA-part4" in line][:2]
+    setting = [f"secret_passphrase={shlex.quote(CANARY)}", f"fact_luks_pool_a={uuid.uuid4()}"]
+    text = "\n".join(["set -eu", *setting, *lines]).replace("/dev/disk/by-id/ata-SA-part4", str(image))
+    subprocess.run(["bash", "-c", text], check=True, capture_output=True)
+    typed = subprocess.run(
+        ["cryptsetup", "open", "--test-passphrase", "--key-file=-", str(image)], input=CANARY.encode(), check=False
+    )
+    assert typed.returncode == 0
+
+
+@pytest.mark.parametrize("text", ["", "a b", "it's", "$x `y` \\", "--uuid=@{luks.pool-a}", "x'%{pass-word}'y"])
+def test_words_reach_the_program_as_they_are(text: str) -> None:
+    setting = "fact_luks_pool_a='F \"$1'; secret_pass_word='S *'; "
+    said = subprocess.run(["sh", "-c", f"{setting} printf %s {word(text)}"], capture_output=True, text=True, check=True)
+    assert said.stdout == text.replace("@{luks.pool-a}", 'F "$1').replace("%{pass-word}", "S *")
