@@ -202,7 +202,7 @@ def test_reads_what_a_keymap_can_type(layout: str, can: str, cannot: str) -> Non
 def test_reads_loadkeys_in_its_other_notations() -> None:
     text = """
     keymaps 0-2,4
-    keycode 16 = +q Q at Control_q
+    keycode 16 = +q Q at x
     keycode 30 = dead_acute F13 braceleft Tab
     shift keycode 18 = U+0045
     altgr shift keycode 19 = U+20ac
