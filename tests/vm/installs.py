@@ -152,7 +152,8 @@ def replay(disks: Copy, volume: Volume, *, label: str = "install", medium: Mediu
     """Replay the recipe of the volume onto the disks and return the console's log. Raises ConsoleError if it fails."""
     with disks.live(label, volume=volume, medium=medium) as machine:
         said = machine.console.wait_for("zroot: result: ok", "zroot: result: failed", within=INSTALL)
-        machine.wait_off(within=300)
+        if said.endswith("ok"):
+            machine.wait_off(within=300)
     if said.endswith("failed") or volume.result()["exit"] != 0:
         words = json.dumps(volume.result(), indent=2)
         raise ConsoleError(f"the replay failed; its console is in {machine.log}, its result is:\n{words}")
