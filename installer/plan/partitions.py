@@ -63,17 +63,15 @@ def _sgdisk(*arguments: str) -> Command:
 
 
 def _clone(layout: Layout, first: str, role: str) -> Operation:
-    source, disk = layout.disks[first], layout.disks[role]
-    moved = ("--move-second-header",) if disk.size != source.size else ()
+    source, disk = layout.disk_path(first), layout.disk_path(role)
     return programs(
         Layer.PARTITIONS,
         f"clone/{role}",
         f"Clone the partition table to disk {role}, with GUIDs of its own",
-        command("sgdisk", f"--backup={TABLE}", source.link),
-        _sgdisk(
-            f"--load-backup={TABLE}", "--randomize-guids", f"--disk-guid={fact('disk-guid', role)}", *moved, disk.link
-        ),
-        reread(disk.link),
+        command("sgdisk", f"--backup={TABLE}", source),
+        # On a disk of another size sgdisk puts the second header where that disk ends.
+        _sgdisk(f"--load-backup={TABLE}", "--randomize-guids", f"--disk-guid={fact('disk-guid', role)}", disk),
+        reread(disk),
         settled(),
         destroys=(role,),
     )

@@ -35,16 +35,18 @@ def refusals(layout: Layout) -> tuple[Refusal, ...]:
         active = holders(disk, layout.machine)
         groups = [one for one in memberships(disk, layout.machine) if one.kind is HolderKind.LVM_VG]
         for holder in (*active, *groups):
+            if holder.kind in FOLLOWS:
+                continue
             others = [name for name in holder.disks if name not in chosen]
             if others:
                 found[holder.kind, holder.name] = Refusal(
-                    f"Disk {role} cannot be erased: {holder.name} lies on it and also on {', '.join(others)}.",
-                    message=f"{disk.path} carries a part of the {WORDS[holder.kind]} {holder.name}.",
+                    f"Disk {role} cannot be erased: {called(holder)} lies on it and also on {', '.join(others)}.",
+                    message=f"{disk.path} carries a part of the {WORDS[holder.kind]} {called(holder)}.",
                     hint="Choose all of these disks, or take it apart yourself first.",
                 )
-            elif holder.kind not in CLOSERS and holder.kind not in FOLLOWS:
+            elif holder.kind not in CLOSERS:
                 found[holder.kind, holder.name] = Refusal(
-                    f"Disk {role} cannot be erased: the {WORDS[holder.kind]} {holder.name} is active on it.",
+                    f"Disk {role} cannot be erased: the {WORDS[holder.kind]} {called(holder)} is active on it.",
                     hint="Take it down yourself, then start again.",
                 )
     return tuple(found.values())
@@ -65,13 +67,15 @@ FOLLOWS = {HolderKind.LVM_LV}
 """Volumes go with their group."""
 
 
-def _mapping_name(holder: Holder) -> str:
-    return holder.path.removeprefix("/dev/mapper/")
+def called(holder: Holder) -> str:
+    """Name a holder as people know it: a mapping by its own name, not by the kernel's."""
+    mapper, slash, name = holder.path.partition("/dev/mapper/")
+    return name if slash and not mapper else holder.name
 
 
 CLOSERS: dict[HolderKind, Callable[[Holder], tuple[str, ...]]] = {
-    HolderKind.CRYPT: lambda holder: ("cryptsetup", "close", _mapping_name(holder)),
-    HolderKind.MAPPING: lambda holder: ("dmsetup", "remove", _mapping_name(holder)),
+    HolderKind.CRYPT: lambda holder: ("cryptsetup", "close", called(holder)),
+    HolderKind.MAPPING: lambda holder: ("dmsetup", "remove", called(holder)),
     HolderKind.LVM_VG: lambda holder: ("vgchange", "--activate=n", holder.name),
     HolderKind.MD: lambda holder: ("mdadm", "--stop", holder.path),
 }
@@ -91,8 +95,8 @@ def _close(holder: Holder) -> Operation:
     probe = () if holder.kind is HolderKind.LVM_VG else ("test", "!", "-e", holder.path)
     return programs(
         Layer.TEARDOWN,
-        f"close/{holder.name}",
-        f"Take down the {WORDS[holder.kind]} {holder.name}",
+        f"close/{called(holder)}",
+        f"Take down the {WORDS[holder.kind]} {called(holder)}",
         # udev and automounters let go of a device only after a moment (fault 58).
         Command(argv=CLOSERS[holder.kind](holder), retries=10),
         effect=Effect.CLOSE,

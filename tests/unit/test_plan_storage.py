@@ -58,8 +58,8 @@ def test_holders_of_chosen_disks_are_taken_down_leaf_first() -> None:
     made = plan(recipe(MIRROR), dirty)
     closing = [one for one in made.operations if one.effect is Effect.CLOSE and one.layer == "teardown"]
     names = [one.id for one in closing]
-    assert names.index("teardown/close/vg") < names.index("teardown/close/dm-0")
-    assert argv(made, "teardown/close/dm-0") == ("cryptsetup", "close", "old")
+    assert names.index("teardown/close/vg") < names.index("teardown/close/old")
+    assert argv(made, "teardown/close/old") == ("cryptsetup", "close", "old")
     assert argv(made, "teardown/close/md127") == ("mdadm", "--stop", "/dev/md127")
     assert not any("md1" in one.id.split("/") for one in closing)
     assert position(made, "teardown/close/md127") < position(made, "teardown/wipe/a")
@@ -90,6 +90,14 @@ def test_new_partitions_are_emptied_and_proved_empty_before_anything_is_made_on_
 def test_journal_has_a_place_as_soon_as_there_are_partitions() -> None:
     made = plan(recipe(MIRROR), machine())
     assert position(made, "partitions/format/esp-a") < position(made, "raid/create/boot")
+
+
+def test_both_ends_are_zeroed_for_zfs_has_labels_there() -> None:
+    """Fault 26: labelclear is not enough."""
+    made = plan(recipe(MIRROR), machine())
+    for step, size in (("teardown/wipe/a", 8 * GIB), ("partitions/clear/a", 6653 * 1024**2)):
+        offsets = {word for one in commands(made, step) if one.argv[0] == "blkdiscard" for word in one.argv}
+        assert {"--offset=0", f"--offset={size - 1024**2}"} <= offsets
 
 
 def test_clone_has_guids_of_its_own_in_one_call() -> None:
@@ -191,7 +199,8 @@ def native() -> Operation:
 def test_key_of_native_encryption_is_loaded_again_after_a_restart() -> None:
     unlock = native()
     assert unlock.effect is Effect.OPEN
-    assert unlock.done_says not in "rpool\tkeystatus\tunavailable"
+    assert unlock.done == ("zfs", "get", "-H", "-o", "property,value", "keystatus", "rpool")
+    assert unlock.done_says not in "keystatus\tunavailable"
 
 
 def test_host_id_of_a_strange_system_is_left_alone() -> None:
@@ -212,3 +221,15 @@ vdevs = [{ kind = "single", over = "crypt.vault" }]
         + '\n[[pool.tank.dataset]]\nname = "vault"\nsize = "1G"\n'
     )
     assert layout(recipe(body, disks="a"), machine()).order == ("pool.tank", "crypt.vault", "pool.inner")
+
+
+def test_key_device_is_filled_before_it_is_the_key_of_others() -> None:
+    body = MIRROR.replace('name = "pool"', 'name = "key"\nsize = "64M"\ntype = "fd00"\n[[partition]]\nname = "pool"', 1)
+    body = body.replace(
+        'over = "partition.pool"', 'over = "partition.pool"\nunlock = "key-device"\nkey = "crypt.zkey"\nkey-size = "4K"'
+    )
+    made = plan(recipe(body + '\n[raid.key]\nover = "partition.key"\n[crypt.zkey]\nover = "raid.key"\n'), machine())
+    assert position(made, "encryption/open/zkey") < position(made, "encryption/fill/zkey")
+    assert position(made, "encryption/fill/zkey") < position(made, "encryption/format/pool-a")
+    assert "--keyfile-size=4096" in argv(made, "encryption/open/pool-b")
+    assert operation(made, "encryption/format/pool-a").secrets == ()

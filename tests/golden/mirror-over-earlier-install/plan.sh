@@ -48,7 +48,7 @@ test '!' -e /dev/md127 >/dev/null 2>&1 || {
 again 10 mdadm --stop /dev/md127
 }
 
-# Take down the open encryption dm-0
+# Take down the open encryption pool-a
 test '!' -e /dev/mapper/pool-a >/dev/null 2>&1 || {
 again 10 cryptsetup close pool-a
 }
@@ -56,7 +56,7 @@ again 10 cryptsetup close pool-a
 # Take down the LVM volume group old
 again 10 vgchange --activate=n old
 
-# Take down the open encryption dm-1
+# Take down the open encryption pool-b
 test '!' -e /dev/mapper/pool-b >/dev/null 2>&1 || {
 again 10 cryptsetup close pool-b
 }

@@ -80,7 +80,7 @@ udevadm settle --timeout=60
 
 # Clone the partition table to disk b, with GUIDs of its own
 sgdisk --backup=/run/zroot/table /dev/disk/by-id/virtio-S1
-status '0 4' sgdisk --load-backup=/run/zroot/table --randomize-guids --disk-guid="${fact_disk_guid_b}" --move-second-header /dev/disk/by-id/virtio-S2
+status '0 4' sgdisk --load-backup=/run/zroot/table --randomize-guids --disk-guid="${fact_disk_guid_b}" /dev/disk/by-id/virtio-S2
 again 20 blockdev --rereadpt /dev/disk/by-id/virtio-S2
 udevadm settle --timeout=60
 
