@@ -209,7 +209,7 @@ class Run:
         done = False
         try:
             self._until_done(executor)
-            leftovers.require_closed(plan)
+            leftovers.require_closed(plan, journal)
             done = True
         finally:
             durable.end(remove=done)

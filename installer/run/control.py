@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import signal
@@ -19,6 +20,7 @@ class Control:
 
     def __init__(self, path: Path) -> None:
         path.unlink(missing_ok=True)
+        self._words: list[str] = []
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
         mask = os.umask(0o177)
         try:
@@ -26,19 +28,21 @@ class Control:
         finally:
             os.umask(mask)
 
-    def heard(self) -> str:
-        """Return a word that was said meanwhile, or nothing."""
-        try:
-            return self._socket.recv(64).decode(errors="replace")
-        except BlockingIOError:
-            return ""
+    def stop_heard(self) -> bool:
+        """Tell whether somebody has said `stop` since the start; other words are kept for who asked for them."""
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                self._words.append(self._socket.recv(64).decode(errors="replace"))
+        return STOP in self._words
 
     def answer(self, answers: Sequence[str], *, stopping: Callable[[], bool]) -> str:
-        """Wait for one of these answers; a signal to stop means `stop`."""
+        """Wait for one of these answers; a wish to stop is one."""
         while not stopping():
-            select.select([self._socket], [], [], 0.5)
-            if (word := self.heard()) in answers:
+            if word := next((word for word in self._words if word in answers), ""):
+                self._words.clear()
                 return word
+            self._words.clear()
+            select.select([self._socket], [], [], 0.5)
         return STOP
 
 
@@ -51,7 +55,7 @@ class StopAsked:
         self._asked = False
 
     def __call__(self) -> bool:
-        if self._control and self._control.heard() == STOP:
+        if self._control and self._control.stop_heard():
             self._asked = True
         return self._asked
 

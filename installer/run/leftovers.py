@@ -13,9 +13,6 @@ from installer.run.facts import with_facts
 from installer.run.holders import holders, mounted_under, words
 from installer.run.journal import JOURNAL, Journal
 
-IMPORTED = Path("/proc/spl/kstat/zfs")
-"""Has a folder for each imported pool; zpool itself would hang on a pool whose disk is gone."""
-
 
 def close(run_folder: Path, state: Path, *, notice: Callable[[str], None]) -> None:
     """Close what an interrupted run of this same system left open, so that its disks can be used again (fault 59).
@@ -43,9 +40,9 @@ def close(run_folder: Path, state: Path, *, notice: Callable[[str], None]) -> No
                     _try(tuple(with_facts(word, journal.facts) for word in command.argv))
 
 
-def require_closed(plan: Plan) -> None:
+def require_closed(plan: Plan, journal: Journal) -> None:
     """Prove that nothing of the new system is open any more; raises Failure naming what is and who holds it."""
-    open_still = [one.title for one in _closing(plan) if one.done and not _holds(one.done)]
+    open_still = [one.title for one in _closing(plan) if one.done and not _is_closed(one, journal)]
     mounts = mounted_under(plan.target) if plan.target else ()
     if open_still or mounts:
         raise Failure(
@@ -66,15 +63,11 @@ def _closing(plan: Plan) -> Iterator[Operation]:
 
 
 def _is_closed(operation: Operation, journal: Journal) -> bool:
-    return bool(operation.done) and _holds(tuple(with_facts(word, journal.facts) for word in operation.done))
-
-
-def _holds(argv: tuple[str, ...]) -> bool:
     try:
-        run(argv, timeout=60)
+        run([with_facts(word, journal.facts) for word in operation.done], timeout=60)
     except ProgramError:
         return False
-    return True
+    return bool(operation.done)
 
 
 def _try(argv: tuple[str, ...]) -> None:

@@ -351,8 +351,10 @@ def test_an_answer_is_waited_for_and_other_words_are_ignored(tmp_path: Path) -> 
     control = Control(tmp_path / "control")
     for word in ("nonsense", "retry"):
         say(tmp_path / "control", word)
-    assert control.answer(("retry", "stop"), stopping=lambda: False) == "retry"
-    assert control.answer(("retry", "stop"), stopping=lambda: True) == "stop"
+    asked = StopAsked(control, again=lambda: None)
+    assert control.answer(("retry", "stop"), stopping=asked) == "retry"
+    say(tmp_path / "control", "stop")
+    assert control.answer(("retry", "stop"), stopping=asked) == "stop"
 
 
 def test_signals_ask_to_stop_and_say_what_is_waited_for() -> None:
