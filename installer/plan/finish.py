@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from installer.plan.layout import Layout
+from installer.plan.layout import Device, Layout
 from installer.plan.names import TARGET
 from installer.plan.operation import Command, Effect, Layer, Operation, SaveRecords
 from installer.plan.steps import command, programs
@@ -14,8 +14,7 @@ def operations(layout: Layout) -> list[Operation]:
     return [
         *(_records(layout) if installed else []),
         *_unmount(layout, installed=installed),
-        *[_export(pool) for pool in reversed(layout.recipe.pool)],
-        *_close(layout),
+        *[step for layer in reversed(layout.order) for step in _close(layout, layer)],
     ]
 
 
@@ -66,32 +65,32 @@ def _export(pool: str) -> Operation:
     )
 
 
-def _close(layout: Layout) -> list[Operation]:
-    found = [
-        programs(
-            Layer.FINISH,
-            f"close/{device.name}",
-            f"Close {device.name}",
-            _patient("cryptsetup", "close", device.name),
-            effect=Effect.CLOSE,
-            done=("test", "!", "-e", device.path),
-        )
-        for name in reversed(layout.recipe.crypt)
-        for device in layout.members(f"crypt.{name}")
-    ]
-    arrays = [device for name in reversed(layout.recipe.raid) for device in layout.members(f"raid.{name}")]
-    found += [
-        programs(
-            Layer.FINISH,
-            f"stop/{device.name}",
-            f"Stop the array {device.name}",
-            _patient("mdadm", "--stop", device.path),
-            effect=Effect.CLOSE,
-            done=("test", "!", "-e", device.path),
-        )
-        for device in arrays
-    ]
-    return found
+def _close(layout: Layout, layer: str) -> list[Operation]:
+    """Take one layer down; what lies over it is closed by now."""
+    kind, name = layer.split(".", 1)
+    if kind == "pool":
+        return [_export(name)]
+    if kind == "crypt":
+        return [
+            _closed("close", device, "Close", "cryptsetup", "close", device.name) for device in layout.members(layer)
+        ]
+    if kind == "raid":
+        return [
+            _closed("stop", device, "Stop the array", "mdadm", "--stop", device.path)
+            for device in layout.members(layer)
+        ]
+    return []
+
+
+def _closed(verb: str, device: Device, words: str, *argv: str) -> Operation:
+    return programs(
+        Layer.FINISH,
+        f"{verb}/{device.name}",
+        f"{words} {device.name}",
+        _patient(*argv),
+        effect=Effect.CLOSE,
+        done=("test", "!", "-e", device.path),
+    )
 
 
 def _patient(*argv: str) -> Command:

@@ -128,11 +128,6 @@ zfs mount home/documents
 
 ### finish
 
-# Export the pool tank
-test '!' -e /proc/spl/kstat/zfs/tank >/dev/null 2>&1 || {
-again 10 zpool export tank
-}
-
 # Export the pool home
 test '!' -e /proc/spl/kstat/zfs/home >/dev/null 2>&1 || {
 again 10 zpool export home
@@ -141,4 +136,9 @@ again 10 zpool export home
 # Close vault
 test '!' -e /dev/mapper/vault >/dev/null 2>&1 || {
 again 10 cryptsetup close vault
+}
+
+# Export the pool tank
+test '!' -e /proc/spl/kstat/zfs/tank >/dev/null 2>&1 || {
+again 10 zpool export tank
 }

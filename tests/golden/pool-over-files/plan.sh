@@ -207,11 +207,6 @@ zfs mount szpool
 
 ### finish
 
-# Export the pool tank
-test '!' -e /proc/spl/kstat/zfs/tank >/dev/null 2>&1 || {
-again 10 zpool export tank
-}
-
 # Export the pool szpool
 test '!' -e /proc/spl/kstat/zfs/szpool >/dev/null 2>&1 || {
 again 10 zpool export szpool
@@ -245,4 +240,9 @@ again 10 cryptsetup close sz-5
 # Close sz-6
 test '!' -e /dev/mapper/sz-6 >/dev/null 2>&1 || {
 again 10 cryptsetup close sz-6
+}
+
+# Export the pool tank
+test '!' -e /proc/spl/kstat/zfs/tank >/dev/null 2>&1 || {
+again 10 zpool export tank
 }

@@ -1,0 +1,1 @@
+"""The guided interface: it reads events and produces recipes."""
