@@ -34,10 +34,10 @@ def typeable(keymap_text: str) -> frozenset[str]:
 
 def _characters(text: str) -> Iterator[str]:
     columns = list(range(256))
-    for line in text.splitlines():
+    for line in map(str.strip, text.splitlines()):
         if line.startswith("keymaps"):
             columns = list(_tables(line.removeprefix("keymaps")))
-        match = re.match(r"\s*([a-z\s]*?)\s*keycode\s+\d+\s*=(.*)", line)
+        match = re.match(r"([a-z\s]*?)\s*keycode\s+\d+\s*=(.*)", line)
         if not match:
             continue
         modifiers, symbols = match[1].split(), match[2].split()

@@ -79,6 +79,14 @@ def test_refuses_mirror_of_one_disk() -> None:
     assert "raid.boot: level 1 over 1 device." in titles
 
 
+def test_disk_taken_whole_is_no_member_of_partitions() -> None:
+    """fault 15: with disk b as a spare, the mirror over the partitions has one member."""
+    base = tomllib.loads(bound(SHIPPED[0]))
+    base["pool"]["rpool"]["vdevs"].append({"kind": "single", "over": "disk.b", "role": "spare"})
+    titles = [problem.title for problem in check(Recipe.model_validate(base))]
+    assert 'pool.rpool.vdevs[0]: "mirror" over 1 member.' in titles
+
+
 @pytest.mark.parametrize(
     ("kind", "disks", "fits"),
     [
