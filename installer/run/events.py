@@ -153,7 +153,8 @@ class EventLog:
         with contextlib.suppress(OSError):
             os.write(self._file, line)
         if self._echo:
-            self._echo(masked)
+            with contextlib.suppress(OSError):  # a terminal that hung up
+                self._echo(masked)
 
 
 def _masked(event: Event) -> Event:

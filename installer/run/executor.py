@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping
 from itertools import groupby
@@ -18,6 +19,9 @@ from installer.run.journal import Journal
 
 TICK = 0.1
 """Seconds between two looks at what no file descriptor announces: timeouts, pauses, echo."""
+
+COMMIT_EVERY = 5.0
+"""Seconds of work that a power failure may undo, if nothing destructive is among it."""
 
 
 class StepError(ZrootError):
@@ -57,6 +61,9 @@ class Executor:
         self._finished = finished
         self._opened = False
         """Whether this run has carried out an OPEN."""
+        self._unsynced: dict[str, float] = {}
+        """Seconds by operation: created, but perhaps not on the disks yet, so that the journal does not say so yet."""
+        self._synced_at = time.monotonic()
 
     def execute(self) -> None:
         """Carry out what is left of the plan.
@@ -65,8 +72,14 @@ class Executor:
         if the plan mentions a fact that it does not declare.
         """
         self._make_facts()
-        for batch in batches(self.plan.operations):
-            self._side_by_side(batch)
+        try:
+            for batch in batches(self.plan.operations):
+                self._side_by_side(batch)
+        except ZrootError:
+            with contextlib.suppress(ZrootError):  # a disk that no longer answers is the first error's business
+                self._commit_now()
+            raise
+        self._commit_now()
 
     def _make_facts(self) -> None:
         mentioned = {match[1] for match in facts.FACT.finditer(self.plan.model_dump_json(include={"operations"}))}
@@ -104,22 +117,45 @@ class Executor:
             self._log.emit(Finished(operation=operation.id, seconds=0, already=True))
             self._finished(operation)
             return
+        if operation.effect is Effect.CLOSE:
+            yield from self._commit()
         number = self.plan.operations.index(operation) + 1
         self._log.emit(Started(operation=operation.id, title=operation.title, number=number))
         self._journal.begin(operation.id)
         began = time.monotonic()
         try:
             yield from actions.carry_out(operation.action, work)
-            if operation.effect is Effect.CREATE:
-                yield from actions.sync()  # what the journal calls finished must survive a power failure
         except ZrootError as error:
             self._fail(operation, error, seconds=time.monotonic() - began)
             return
         seconds = time.monotonic() - began
         self._opened = self._opened or operation.effect is Effect.OPEN
-        self._journal.end(operation.id, seconds=seconds)
+        if operation.effect is Effect.CREATE:
+            self._unsynced[operation.id] = seconds
+            if operation.destroys or time.monotonic() - self._synced_at > COMMIT_EVERY:
+                yield from self._commit()
+        else:
+            self._journal.end(operation.id, seconds=seconds)
         self._log.emit(Finished(operation=operation.id, seconds=round(seconds, 3)))
         self._finished(operation)
+
+    def _commit_now(self) -> None:
+        for running in self._commit():
+            wait([running] if running else [], TICK)
+
+    def _commit(self) -> Steps[None]:
+        """Bring what was created to the disks, then into the journal: what it calls finished survives a power failure.
+
+        At once after a destructive operation, else a few seconds' worth of small files together: each sync makes every
+        pool write a transaction group. What is lost in between is carried out again, as if it had been interrupted.
+        """
+        if not self._unsynced:
+            return
+        finished, self._unsynced = self._unsynced, {}
+        yield from actions.sync()
+        self._synced_at = time.monotonic()
+        for name, seconds in finished.items():
+            self._journal.end(name, seconds=seconds)
 
     def _needed(self, operation: Operation, work: Work) -> Steps[bool]:
         """Tell whether an operation has to be carried out now, as Effect says."""

@@ -277,6 +277,17 @@ def test_output_is_batched_and_never_lost(tmp_path: Path) -> None:
     assert [line for output in outputs for line in output.lines] == [str(n) for n in range(1000)]  # type: ignore[union-attr]
 
 
+def test_a_terminal_that_hung_up_does_not_end_the_run(tmp_path: Path) -> None:
+    """fault 61: the ssh connection is gone, the installation goes on to its safe point."""
+
+    def gone(event: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    log = EventLog(tmp_path / "events.jsonl", echo=gone)
+    log.emit(Notice(text="one"))
+    assert len(list(read(tmp_path / "events.jsonl"))) == 1
+
+
 def test_a_reader_goes_on_where_it_was_and_leaves_half_a_line(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
     log = EventLog(path)
