@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import random
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -92,6 +94,21 @@ def test_a_program_that_cannot_be_killed_does_not_hang_the_engine(monkeypatch: p
         run(["sleep", "30"], timeout=0.2)
     assert time.monotonic() - began < 3
     real_kill(pids[0], 9)
+
+
+def test_no_program_outlives_an_engine_that_was_killed() -> None:
+    """fault 60: a resumed run must not meet the copy that the first one began."""
+    code = "import sys; sys.path.insert(0, sys.argv[1]); from installer.process import run; run(['sleep', '54321'])"
+    engine = subprocess.Popen([sys.executable, "-c", code, str(Path(__file__).parents[2])])
+    asleep = ["pgrep", "--full", "^(/usr)?(/bin/)?sleep 54321"]
+    for _ in range(100):
+        if run(asleep, success=(0, 1)).status == 0:
+            break
+        time.sleep(0.05)
+    engine.kill()
+    engine.wait()
+    time.sleep(0.2)
+    assert run(asleep, success=(0, 1)).status == 1
 
 
 def test_a_daemon_that_keeps_the_pipe_open_does_not_delay_the_end() -> None:
