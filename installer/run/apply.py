@@ -134,11 +134,11 @@ class Run:
         plan = make_plan(recipe, self._machine())
         before.require_consent(recipe, plan, erase)
         before.require_ready(recipe, plan, self._secrets, notice=self._notice)
+        before.require_unchanged(recipe, plan, machine := self._machine())
         journal = Journal.create(self._state, plan, install_id=str(uuid.uuid4()))
         journal.add_fact("install-id", journal.header.install_id)
         durable = Durable(journal, folder=RUN, notice=self._notice)
-        before.require_unchanged(recipe, plan, machine := self._machine())
-        durable.begin()
+        durable.begin(plan)
         self._undo.save(before.disks(plan, machine), copy_to=self._undo_copy(durable))
         self._execute(plan, journal, durable, resumed=False)
 
@@ -150,7 +150,7 @@ class Run:
         resuming.check_disks(plan, journal, machine)
         before.require_ready(recipe, plan, self._secrets, notice=self._notice)
         durable = Durable(journal, folder=RUN, notice=self._notice)
-        durable.begin()
+        durable.begin(plan)
         self._execute(plan, journal, durable, resumed=True)
 
     def completed(self, outcome: Outcome) -> Outcome:

@@ -47,17 +47,19 @@ class Control:
 
 
 class StopAsked:
-    """Whether somebody asked the run to stop, by a signal or over the socket."""
+    """Whether somebody asked the run to stop, by a signal or over the socket; each new signal is answered in words."""
 
     def __init__(self, control: Control | None, *, again: Callable[[], None]) -> None:
         self._control = control
         self._again = again
-        self._asked = False
+        self._signals = 0
+        self._answered = 0
 
     def __call__(self) -> bool:
-        if self._control and self._control.stop_heard():
-            self._asked = True
-        return self._asked
+        if self._answered < self._signals:
+            self._answered = self._signals
+            self._again()
+        return self._signals > 0 or bool(self._control and self._control.stop_heard())
 
     @contextmanager
     def by_signals(self) -> Iterator[None]:
@@ -71,8 +73,8 @@ class StopAsked:
                 signal.signal(number, handler)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        self._asked = True
-        self._again()
+        # No word from here: the signal may have come in the middle of another one being written.
+        self._signals += 1
 
 
 def say(path: Path, word: str) -> None:

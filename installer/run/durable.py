@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from installer.errors import ZrootError
-from installer.plan.operation import Commands, Operation
+from installer.plan.operation import Commands, Operation, Plan
 from installer.process import run
+from installer.run.actions import located
 from installer.run.journal import Journal
 
 VOLUME = "/dev/disk/by-label/ZROOT"
@@ -54,9 +55,9 @@ class Durable:
         self.volume: Path | None = None
         """The mounted ZROOT volume, if it can be written."""
 
-    def begin(self) -> None:
-        """Use the ZROOT volume if there is one that can be written."""
-        if not os.path.exists(VOLUME):
+    def begin(self, plan: Plan) -> None:
+        """Use the ZROOT volume if there is one that can be written and is not about to be erased."""
+        if not os.path.exists(VOLUME) or _disk(VOLUME) in {_disk(chosen.link) for chosen in plan.disks}:
             return
         try:
             attach(VOLUME, self._volume, writable=True)
@@ -96,3 +97,9 @@ class Durable:
     def _mirror(self, point: Path) -> None:
         self._journal.mirror(point / FOLDER)
         self._notice(f"The journal is kept on the {'ZROOT volume' if point == self._volume else 'ESP'} too.")
+
+
+def _disk(link: str) -> str:
+    """Return the kernel name of the disk that a link to it or to one of its partitions leads to."""
+    partition = located(link)
+    return partition[0] if partition else os.path.basename(os.path.realpath(link))

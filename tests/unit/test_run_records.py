@@ -234,7 +234,8 @@ def test_signals_ask_to_stop_and_say_what_is_waited_for() -> None:
     with asked.by_signals():
         for number in (1, 2, 15):
             os.kill(os.getpid(), number)
-    assert asked()
+            assert asked()
+            assert asked()
     assert len(heard) == 3
 
 

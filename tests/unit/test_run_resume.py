@@ -124,6 +124,14 @@ def test_resume_finds_the_journal_on_the_esp_after_a_restart(house: House, monke
     assert not (house.run / "journal").exists()
 
 
+def test_a_zroot_volume_on_a_disk_that_is_erased_is_left_alone(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    mounts: list[str] = []
+    monkeypatch.setattr(durable, "VOLUME", house.disk.link)
+    monkeypatch.setattr(durable, "attach", lambda device, point, *, writable: mounts.append(device))
+    house.apply()
+    assert mounts == []
+
+
 def test_the_journal_is_removed_from_the_durable_place_after_success(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
