@@ -84,7 +84,13 @@ def _grub(layout: Layout) -> list[Operation]:
     titles = [*(["BIOS"] if layout.bios else []), *(["UEFI"] if layout.uefi else [])]
     return [
         *found,
-        programs(layer, "grub/menu", "Write GRUB's menu", in_target("update-grub")),
+        programs(
+            layer,
+            "grub/menu",
+            "Write GRUB's menu",
+            command("mkdir", "--parents", f"{TARGET}/boot/grub"),
+            in_target("update-grub"),
+        ),
         programs(
             layer,
             "grub/install",

@@ -24,7 +24,7 @@ def forget(paths: tuple[str, ...]) -> tuple[Command, ...]:
     """Return the commands that remove labels, superblocks and signatures from devices, partitions before their disk."""
     return (
         # Status 1: there was no label. What matters is proved afterwards, by `blank`.
-        *(Command(argv=("zpool", "labelclear", "-f", path), success=(0, 1)) for path in paths),
+        *(Command(argv=("zpool", "labelclear", "-f", path), success=(0, 1, 255)) for path in paths),
         command("mdadm", "--zero-superblock", *paths),
         Command(argv=("wipefs", "--all", *paths), retries=10),
     )

@@ -17,6 +17,7 @@ NEVER_COPIED = (
     "etc/profile.d/zroot-live.sh",
     "etc/systemd/system.control",
     "etc/udev/rules.d/64-md-raid-assembly.rules",
+    "etc/udev/rules.d/69-lvm.rules",
     # what belongs to one machine and is made anew
     "etc/hostid",
     "etc/hostname",
@@ -39,6 +40,11 @@ NEVER_COPIED = (
     "boot/initrd.img-*",
 )
 """Paths of the image that no target gets; patterns as the shell's."""
+
+
+# Localedef and ckbcomp take many seconds on a slow machine; what the image has is copied with it.
+IMAGE_LOCALES = ("C.UTF-8", "en_US.UTF-8")
+IMAGE_KEYMAP = "us"
 
 
 def operations(layout: Layout) -> list[Operation]:
@@ -105,42 +111,59 @@ def _identity(system: System) -> list[Operation]:
         target_file(layer, "/etc/machine-id", "Give the system its machine id", "@{machine-id}\n", mode=0o444),
         target_file(layer, "/etc/hostname", "Name the machine", f"{system.hostname}\n"),
         target_file(layer, "/etc/hosts", "Name the machine to itself", hosts),
+        programs(
+            layer,
+            "ssh/keys",
+            "Make the ssh host keys",
+            # sshd-keygen.service would, but only where systemd finds no machine id.
+            command("ssh-keygen", "-A", "-f", TARGET),
+        ),
     ]
 
 
 def _language(system: System) -> list[Operation]:
+    return [*_locale(system.locale), *_keyboard(system.keymap), *_timezone(system.timezone)]
+
+
+def _locale(locale: str) -> list[Operation]:
     layer = Layer.SYSTEM
-    layout, _, variant = system.keymap.partition(":")
-    keyboard = f'XKBMODEL="pc105"\nXKBLAYOUT="{layout}"\nXKBVARIANT="{variant}"\nXKBOPTIONS=""\n\nBACKSPACE="guess"\n'
-    ready = ("C.UTF-8", "en_US.UTF-8")  # the image has them, and localedef takes half a minute on a slow machine
     generate = [
-        target_file(layer, "/etc/locale.gen", "Name the locale to generate", f"{system.locale} UTF-8\n"),
-        programs(layer, "locale/generate", f"Generate the locale {system.locale}", in_target("locale-gen")),
+        target_file(layer, "/etc/locale.gen", "Name the locale to generate", f"{locale} UTF-8\n"),
+        programs(layer, "locale/generate", f"Generate the locale {locale}", in_target("locale-gen")),
     ]
     return [
-        *([] if system.locale in ready else generate),
-        target_file(layer, "/etc/default/locale", "Set the language", f"LANG={system.locale}\n"),
+        *([] if locale in IMAGE_LOCALES else generate),
+        target_file(layer, "/etc/default/locale", "Set the language", f"LANG={locale}\n"),
+    ]
+
+
+def _keyboard(keymap: str) -> list[Operation]:
+    if keymap == IMAGE_KEYMAP:
+        return []
+    layer = Layer.SYSTEM
+    layout, _, variant = keymap.partition(":")
+    keyboard = f'XKBMODEL="pc105"\nXKBLAYOUT="{layout}"\nXKBVARIANT="{variant}"\nXKBOPTIONS=""\n\nBACKSPACE="guess"\n'
+    return [
         target_file(layer, "/etc/default/keyboard", "Set the keyboard layout", keyboard),
         programs(
             layer,
             "keyboard/compile",
-            f"Compile the keyboard layout {system.keymap} for the console",
+            f"Compile the keyboard layout {keymap} for the console",
             in_target("setupcon", "--save-only", "--keyboard-only", "--force"),
         ),
+    ]
+
+
+def _timezone(timezone: str) -> list[Operation]:
+    link = ("ln", "--symbolic", "--force", "--no-dereference")
+    return [
         programs(
-            layer,
+            Layer.SYSTEM,
             "timezone/set",
-            f"Set the time zone {system.timezone}",
-            command(
-                "ln",
-                "--symbolic",
-                "--force",
-                "--no-dereference",
-                f"/usr/share/zoneinfo/{system.timezone}",
-                f"{TARGET}/etc/localtime",
-            ),
+            f"Set the time zone {timezone}",
+            command(*link, f"/usr/share/zoneinfo/{timezone}", f"{TARGET}/etc/localtime"),
         ),
-        target_file(layer, "/etc/timezone", "Name the time zone", f"{system.timezone}\n"),
+        target_file(Layer.SYSTEM, "/etc/timezone", "Name the time zone", f"{timezone}\n"),
     ]
 
 

@@ -169,8 +169,8 @@ def carry_out(volume: Volume, consoles: Consoles) -> int:
     try:
         outcome = replay(volume, consoles)
     except ZrootError as error:
-        consoles.say(str(error))
         outcome = Outcome(status="refused", exit=error.exit, words=str(error))
+        consoles.say(outcome.words)
     if outcome is None:
         return Exit.STOPPED
     if volume.recipe.result is Result.VOLUME:

@@ -34,6 +34,10 @@ _ESCAPES = re.compile(
 _UNFINISHED = re.compile(r"\x1b[^\x1b]{0,200}(?:\x1b)?\Z")
 
 
+# The quotes keep the echo of the line that starts the shell from looking like its prompt.
+SHELL = "env PS1='shell'-waits TERM=dumb LC_ALL=C SYSTEMD_COLORS=0 PAGER=cat sh"
+
+
 class ConsoleError(AssertionError):
     """The machine did not do what was waited for; shows the end of the console and where all of it is."""
 
@@ -125,7 +129,7 @@ class Console:
         if self.wait_for("$ ", "Login incorrect", within=120) == "Login incorrect":
             raise self._error(f"{user} cannot log in")
         # The quotes keep the echo of this line from looking like the prompt.
-        self.line("exec sudo -k -p 'sudo'-password: -- env PS1= TERM=dumb LC_ALL=C SYSTEMD_COLORS=0 PAGER=cat sh")
+        self.line(f"exec sudo -k -p 'sudo'-password: -- {SHELL}")
         self.wait_for("sudo-password:", within=60)
         self.secret(password)
         self.settle()
@@ -133,19 +137,14 @@ class Console:
     def take_shell(self, prompt: str | re.Pattern[str], *, within: float) -> None:
         """Make a root shell that is waiting at its prompt ready for run(); within is in seconds."""
         self.wait_for(prompt, within=within)
-        self.line("exec env PS1= TERM=dumb LC_ALL=C SYSTEMD_COLORS=0 PAGER=cat sh")
+        self.line(f"exec {SHELL}")
         self.settle()
 
     def settle(self) -> None:
-        """Make the shell silent: no echo, no kernel messages between a command and its output."""
-        for _ in range(5):
-            self.line("stty -echo cols 1000; set +m; dmesg --console-off; printf 'shell-%s\\n' ready")
-            try:
-                self.wait_for("shell-ready", within=20)
-            except ConsoleError:  # a line typed while the shell was still starting is lost
-                continue
-            return
-        raise self._error("no shell answers")
+        """Wait for the shell's prompt and make it silent: no echo, no kernel messages in its output."""
+        self.wait_for("shell-waits", within=120)
+        self.line("PS1=; stty -echo cols 1000; set +m; dmesg --console-off; printf 'shell-%s\\n' ready")
+        self.wait_for("shell-ready", within=120)
 
     def run(self, command: str, *, within: float = 120) -> Outcome:
         """Run a command in the shell, standard error included in its output; within is in seconds."""

@@ -39,7 +39,7 @@ IFS= read -rsp 'user-password (its crypt(3) hash: mkpasswd): ' secret_user_passw
 ### teardown
 
 # Erase all labels and signatures on disk a
-status '0 1' zpool labelclear -f /dev/disk/by-id/virtio-S1
+status '0 1 255' zpool labelclear -f /dev/disk/by-id/virtio-S1
 mdadm --zero-superblock /dev/disk/by-id/virtio-S1
 again 10 wipefs --all /dev/disk/by-id/virtio-S1
 sgdisk --zap-all /dev/disk/by-id/virtio-S1
@@ -49,7 +49,7 @@ again 20 blockdev --rereadpt /dev/disk/by-id/virtio-S1
 udevadm settle --timeout=60
 
 # Erase all labels and signatures on disk b
-status '0 1' zpool labelclear -f /dev/disk/by-id/virtio-S2
+status '0 1 255' zpool labelclear -f /dev/disk/by-id/virtio-S2
 mdadm --zero-superblock /dev/disk/by-id/virtio-S2
 again 10 wipefs --all /dev/disk/by-id/virtio-S2
 sgdisk --zap-all /dev/disk/by-id/virtio-S2
@@ -202,6 +202,7 @@ etc/zroot-image
 etc/profile.d/zroot-live.sh
 etc/systemd/system.control
 etc/udev/rules.d/64-md-raid-assembly.rules
+etc/udev/rules.d/69-lvm.rules
 etc/hostid
 etc/hostname
 etc/machine-id
@@ -268,27 +269,15 @@ cat >/mnt/zroot/etc/hosts <<'END'
 END
 chmod 0644 /mnt/zroot/etc/hosts
 
+# Make the ssh host keys
+ssh-keygen -A -f /mnt/zroot
+
 # Set the language
 mkdir -p /mnt/zroot/etc/default
 cat >/mnt/zroot/etc/default/locale <<'END'
 LANG=en_US.UTF-8
 END
 chmod 0644 /mnt/zroot/etc/default/locale
-
-# Set the keyboard layout
-mkdir -p /mnt/zroot/etc/default
-cat >/mnt/zroot/etc/default/keyboard <<'END'
-XKBMODEL="pc105"
-XKBLAYOUT="us"
-XKBVARIANT=""
-XKBOPTIONS=""
-
-BACKSPACE="guess"
-END
-chmod 0644 /mnt/zroot/etc/default/keyboard
-
-# Compile the keyboard layout us for the console
-chroot /mnt/zroot setupcon --save-only --keyboard-only --force
 
 # Set the time zone Etc/UTC
 ln --symbolic --force --no-dereference /usr/share/zoneinfo/Etc/UTC /mnt/zroot/etc/localtime
@@ -445,6 +434,7 @@ END
 chmod 0644 /mnt/zroot/etc/zroot/esp-grub.cfg
 
 # Write GRUB's menu
+mkdir --parents /mnt/zroot/boot/grub
 chroot /mnt/zroot update-grub
 
 # Install GRUB for BIOS and UEFI on every disk

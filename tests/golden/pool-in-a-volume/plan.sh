@@ -30,7 +30,7 @@ IFS= read -rsp 'passphrase: ' secret_passphrase; echo
 ### teardown
 
 # Erase all labels and signatures on disk a
-status '0 1' zpool labelclear -f /dev/disk/by-id/virtio-S1
+status '0 1 255' zpool labelclear -f /dev/disk/by-id/virtio-S1
 mdadm --zero-superblock /dev/disk/by-id/virtio-S1
 again 10 wipefs --all /dev/disk/by-id/virtio-S1
 sgdisk --zap-all /dev/disk/by-id/virtio-S1

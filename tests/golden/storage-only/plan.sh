@@ -38,7 +38,7 @@ IFS= read -rsp 'passphrase: ' secret_passphrase; echo
 ### teardown
 
 # Erase all labels and signatures on disk a
-status '0 1' zpool labelclear -f /dev/disk/by-id/virtio-S1
+status '0 1 255' zpool labelclear -f /dev/disk/by-id/virtio-S1
 mdadm --zero-superblock /dev/disk/by-id/virtio-S1
 again 10 wipefs --all /dev/disk/by-id/virtio-S1
 sgdisk --zap-all /dev/disk/by-id/virtio-S1
@@ -48,7 +48,7 @@ again 20 blockdev --rereadpt /dev/disk/by-id/virtio-S1
 udevadm settle --timeout=60
 
 # Erase all labels and signatures on disk b
-status '0 1' zpool labelclear -f /dev/disk/by-id/virtio-S2
+status '0 1 255' zpool labelclear -f /dev/disk/by-id/virtio-S2
 mdadm --zero-superblock /dev/disk/by-id/virtio-S2
 again 10 wipefs --all /dev/disk/by-id/virtio-S2
 sgdisk --zap-all /dev/disk/by-id/virtio-S2
@@ -58,7 +58,7 @@ again 20 blockdev --rereadpt /dev/disk/by-id/virtio-S2
 udevadm settle --timeout=60
 
 # Erase all labels and signatures on disk c
-status '0 1' zpool labelclear -f /dev/disk/by-id/virtio-S3
+status '0 1 255' zpool labelclear -f /dev/disk/by-id/virtio-S3
 mdadm --zero-superblock /dev/disk/by-id/virtio-S3
 again 10 wipefs --all /dev/disk/by-id/virtio-S3
 sgdisk --zap-all /dev/disk/by-id/virtio-S3
