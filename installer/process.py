@@ -28,6 +28,7 @@ PACKAGES = {
     "blkid": "util-linux",
     "blockdev": "util-linux",
     "chpasswd": "passwd",
+    "ckbcomp": "console-setup",
     "cryptsetup": "cryptsetup-bin",
     "debootstrap": "debootstrap",
     "dracut": "dracut",

@@ -12,9 +12,11 @@ from installer.machine.model import Disk, Machine
 from installer.masking import SECRETS
 from installer.plan.build import make_plan
 from installer.plan.operation import Commands, CopyImage, Plan
-from installer.process import which
+from installer.process import ProgramError, run, which
+from installer.recipe import keymap
 from installer.recipe.model import Recipe
 from installer.recipe.secrets import Kind, Secret, check_secrets, needed
+from installer.recipe.stack import has_system
 
 TEXT = TypeAdapter(str)
 
@@ -44,10 +46,11 @@ def require_consent(recipe: Recipe, plan: Plan, erase: Sequence[str]) -> None:
 
 
 def require_ready(recipe: Recipe, plan: Plan, secrets: Mapping[str, Secret], *, notice: Callable[[str], None]) -> None:
-    """Find what would only be found after the first write: secrets and programs that are missing; raises Refusals."""
+    """Find what would only be found after the first write, or at the first start; raises Refusals."""
     problems = [
         *check_secrets(recipe, secrets),
         *_leaks(recipe, plan, secrets, notice=notice),
+        *_untypeable(recipe, secrets, notice=notice),
         *_missing_programs(plan),
     ]
     if problems:
@@ -97,6 +100,34 @@ def _leaks(
         title = f'The secret "{need.name}" also occurs in the recipe or in the plan, so it would not stay one.'
         problems.append(Refusal(title, hint="Choose another one."))
     return problems
+
+
+def _untypeable(recipe: Recipe, secrets: Mapping[str, Secret], *, notice: Callable[[str], None]) -> Sequence[Refusal]:
+    """Refuse what the keyboard of the prompt at boot cannot type, and keymaps that nobody knows (faults 46 and 47)."""
+    if not has_system(recipe):
+        return ()
+    program, name = keymap.command(recipe.system.keymap), recipe.system.keymap
+    try:
+        which(program[0])
+    except Refusal:
+        notice(f'It was not checked whether the keymap "{name}" can type the passphrase: {program[0]} is missing here.')
+        return ()
+    try:
+        compiled = run(program, timeout=60)
+    except ProgramError as error:
+        return (_unknown_keymap(name, error.message),)
+    # A variant that a layout does not have is only warned of, and the plain layout printed.
+    if 'Can not find "' in compiled.err:
+        return (_unknown_keymap(name, compiled.err.splitlines()[0]),)
+    return keymap.check_typeable(recipe, secrets, compiled.out)
+
+
+def _unknown_keymap(name: str, said: str) -> Refusal:
+    return Refusal(
+        f'system.keymap: there is no keyboard layout "{name}".',
+        message=said,
+        hint='Write a layout as X knows it, with a variant if need be: "us", "de", "fr:oss".',
+    )
 
 
 def _missing_programs(plan: Plan) -> list[Refusal]:
