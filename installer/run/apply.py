@@ -52,6 +52,8 @@ class Outcome(Frozen):
     install_id: str = ""
     failed_step: str = ""
     seconds: float = 0
+    layers: dict[str, float] = Field(default_factory=dict)
+    """Seconds by layer; operations side by side count once. What is missing to `seconds` is the engine's own time."""
     durations: dict[str, float] = Field(default_factory=dict)
     """Seconds by operation."""
 
@@ -169,6 +171,9 @@ class Run:
                 "words": words,
                 "install_id": journal.header.install_id,
                 "failed_step": self._failed,
+                "layers": {layer: round(took, 3) for layer, took in self._executor.layers.items()}
+                if self._executor
+                else {},
                 "durations": dict(journal.ended),
             }
         )

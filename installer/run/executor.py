@@ -53,12 +53,16 @@ class Executor:
         self.plan = plan
         self.busy: tuple[str, ...] = ()
         """Titles of the operations under way."""
+        self.layers: dict[str, float] = {}
+        """Seconds that the operations of each layer took, side by side counted once."""
         self._journal = journal
         self._secret = secret
         self._log = log
         self._records = records
         self._stopping = stopping
         self._finished = finished
+        self._seconds: dict[str, float] = {}
+        """What each operation took in this run."""
         self._opened = False
         """Whether this run has carried out an OPEN."""
         self._unsynced: dict[str, float] = {}
@@ -75,6 +79,9 @@ class Executor:
         try:
             for batch in batches(self.plan.operations):
                 self._side_by_side(batch)
+                layer = batch[0].layer
+                longest = max(self._seconds.get(operation.id, 0.0) for operation in batch)
+                self.layers[layer] = self.layers.get(layer, 0.0) + longest
         except ZrootError:
             with contextlib.suppress(ZrootError):  # a disk that no longer answers is the first error's business
                 self._commit_now()
@@ -128,7 +135,7 @@ class Executor:
         except ZrootError as error:
             self._fail(operation, error, seconds=time.monotonic() - began)
             return
-        seconds = time.monotonic() - began
+        seconds = self._seconds[operation.id] = time.monotonic() - began
         self._opened = self._opened or operation.effect is Effect.OPEN
         if operation.effect is Effect.CREATE:
             self._unsynced[operation.id] = seconds
