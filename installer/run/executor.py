@@ -81,7 +81,7 @@ class Executor:
                 self._side_by_side(batch)
                 layer = batch[0].layer
                 longest = max(self._seconds.get(operation.id, 0.0) for operation in batch)
-                self.layers[layer] = self.layers.get(layer, 0.0) + longest
+                self.layers[layer] = round(self.layers.get(layer, 0.0) + longest, 3)
         except ZrootError:
             with contextlib.suppress(ZrootError):  # a disk that no longer answers is the first error's business
                 self._commit_now()
