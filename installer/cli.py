@@ -206,10 +206,10 @@ def _guided(arguments: argparse.Namespace) -> int:
     if find_spec("screens.__main__"):
         # -P: a folder called screens where the user happens to stand must not be run as root.
         os.execv(sys.executable, [sys.executable, "-P", "-m", "screens"])  # noqa: S606
-    from installer.machine.greeting import greeting
+    from installer.machine.greeting import greeting, last_run
     from installer.machine.probe import probe
 
-    print(greeting(probe()), end="")
+    print(greeting(probe(), last_run=last_run()), end="")
     return Exit.DONE
 
 

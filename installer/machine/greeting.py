@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from pathlib import Path
 
 from installer.errors import ZrootError
 from installer.machine import words
@@ -12,6 +13,9 @@ from installer.machine.offer import Offer, offers
 from installer.machine.probe import probe
 
 WIDTH = 78
+LAST_RUN = Path("/run/zroot/last-run.txt")
+"""What the last installation of this boot said at its end; missing while nothing has been written to any disk."""
+
 REPLAY = (
     "To replay a recipe, give this machine a volume labelled ZROOT (a USB stick, a CD, a virtual disk) with "
     "recipe.toml on it and, if it needs any, secrets.toml. If the recipe says `unattended = true`, start the machine "
@@ -25,10 +29,12 @@ COMMANDS = (
 )
 
 
-def greeting(machine: Machine) -> str:
-    """Return the text for the console, plain characters, 78 columns at most."""
+def greeting(machine: Machine, *, last_run: str = "") -> str:
+    """Return the text for the console, plain characters, 78 columns at most; last_run is what `last_run()` gives."""
+    title = "zroot: Debian with its root on ZFS."
+    said = "\n".join(map(_wrapped, f"Last run: {last_run}".splitlines()))
     parts = [
-        "zroot: Debian with its root on ZFS. Nothing has been written to any disk.",
+        f"{title}\n\n{said}" if last_run else f"{title} Nothing has been written to any disk.",
         f"Firmware: {words.firmware(machine)}.  Memory: {words.binary_size(machine.memory)}.",
     ]
     parts += [_wrapped(f"{problem.title} {problem.hint}") for problem in obstacles(machine)]
@@ -36,6 +42,16 @@ def greeting(machine: Machine) -> str:
     parts += [_disks(offers(machine)), _wrapped(REPLAY)]
     parts += ["\n".join(f"  {command:<20} {what}" for command, what in COMMANDS)]
     return "\n\n".join(parts) + "\n"
+
+
+def last_run() -> str:
+    """Return what the last installation of this boot said at its end; nothing if there was none."""
+    try:
+        return LAST_RUN.read_text().strip()
+    except FileNotFoundError:
+        return ""
+    except OSError:
+        return "only root can read what it said."
 
 
 def _disks(found: tuple[Offer, ...]) -> str:
@@ -65,7 +81,7 @@ def _wrapped(text: str, *, indent: str = "") -> str:
 def main() -> None:
     """Print the greeting of this machine, or why there is none."""
     try:
-        print(greeting(probe()))
+        print(greeting(probe(), last_run=last_run()))
     except ZrootError as error:
         print(error)
 

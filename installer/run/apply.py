@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 import traceback
@@ -14,6 +15,7 @@ from pydantic import Field
 
 from installer.errors import Exit, Failure, Refusal, Refusals, Stopped, ZrootError
 from installer.frozen import Frozen
+from installer.machine.greeting import LAST_RUN
 from installer.machine.model import Machine
 from installer.machine.obstacles import obstacles
 from installer.machine.probe import probe
@@ -107,6 +109,8 @@ def _carried_out(run: Run, log: EventLog, *, erase: Sequence[str], resume: bool)
     outcome = run.completed(outcome).model_copy(update={"seconds": round(time.monotonic() - began, 3)})
     log.emit(Ended(status=outcome.status, exit=outcome.exit, words=outcome.words))
     log.close()
+    if outcome.install_id:
+        _remember(outcome.words)
     return outcome
 
 
@@ -209,6 +213,7 @@ class Run:
             stopping=self.stop_asked,
             finished=finished,
         )
+        _remember("An installation began and has not ended. If it was cut off, go on with: zroot apply RECIPE --resume")
         count = len(plan.operations)
         self._log.emit(Begun(install_id=journal.header.install_id, title=plan.title, operations=count, resumed=resumed))
         done = False
@@ -245,6 +250,14 @@ class Run:
 
     def _notice(self, text: str) -> None:
         self._log.emit(Notice(text=text))
+
+
+def _remember(words: str) -> None:
+    """Leave the last words of a run for the greeting of the live system; the events may be elsewhere or begun anew."""
+    file = RUN / LAST_RUN.name
+    with contextlib.suppress(OSError):
+        file.touch(mode=0o600)
+        file.write_text(words + "\n")
 
 
 def state_of_disks(plan: Plan, journal: Journal) -> str:

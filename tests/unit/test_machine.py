@@ -15,7 +15,6 @@ from synthetic import (
     LIVE_IMAGE,
     block,
     earlier_install,
-    live_cd,
     machine,
     odd_disks,
     part,
@@ -436,19 +435,3 @@ def test_reading_is_pure() -> None:
     before = recording.dump(told)
     assert read(told) == read(Recording.model_validate_json(before))
     assert recording.dump(told) == before
-
-
-def test_console_says_how_to_replay() -> None:
-    text = greeting(read(two_blank_disks()))
-    for needed in (
-        "serial disk-a",
-        "serial disk-b",
-        "Firmware: BIOS",
-        "1.9 GiB",
-        "ZROOT",
-        "recipe.toml",
-        "zroot apply",
-    ):
-        assert needed in text
-    assert "sr0" not in text
-    assert "No disks were found." in greeting(read(machine(live_cd()[0])))

@@ -169,6 +169,17 @@ def test_a_failure_says_step_state_and_how_to_go_on_and_then_goes_on(house: Hous
     assert times(house.folder, "a") == 1
 
 
+def test_the_last_words_of_a_run_are_kept_for_the_greeting(house: House) -> None:
+    kept = house.run / "last-run.txt"
+    house.apply(erase=())
+    assert not kept.exists()
+    under_way: list[str] = []
+    assert house.apply(show=lambda event: under_way.append(kept.read_text() if kept.exists() else "")).status == "done"
+    assert "began and has not ended" in under_way[-1]
+    house.apply(erase=())
+    assert "The installation is finished" in kept.read_text()
+
+
 def test_a_failure_before_anything_was_destroyed_says_so(house: House) -> None:
     house.plan = house.planned(operation("close", ("false",), effect=Effect.CLOSE), note("a", house.folder))
     outcome = house.apply()
