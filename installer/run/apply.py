@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 import time
 import traceback
 import uuid
@@ -104,14 +105,20 @@ def _carried_out(run: Run, log: EventLog, *, erase: Sequence[str], resume: bool)
     except ZrootError as error:
         outcome = _outcome(error)
     except Exception as error:  # a mistake of ours must reach the reader and the result file like any other failure
-        log.emit(Notice(text="".join(traceback.format_exception(error))))
-        outcome = _outcome(Failure(f"zroot itself made a mistake: {type(error).__name__}.", message=str(error)))
+        outcome = mistake(error)
     outcome = run.completed(outcome).model_copy(update={"seconds": round(time.monotonic() - began, 3)})
     log.emit(Ended(status=outcome.status, exit=outcome.exit, words=outcome.words))
     log.close()
     if outcome.install_id:
         _remember(outcome.words)
     return outcome
+
+
+def mistake(error: Exception) -> Outcome:
+    """Return the outcome of a mistake of ours; the traceback goes to standard error, in a service to the journal."""
+    print(SECRETS.mask("".join(traceback.format_exception(error))), file=sys.stderr)
+    title = f"zroot itself made a mistake: {type(error).__name__}."
+    return _outcome(Failure(title, message=str(error), hint="Please report it, with the recipe and the journal."))
 
 
 class Run:

@@ -34,7 +34,7 @@ class Consoles:
     def say(self, text: str) -> None:
         """Print lines, each marked as ours: kernel messages come in between."""
         for line in text.splitlines():
-            content = f"\rzroot: {line}\r\n".encode()
+            content = f"\rzroot: {line}\r\n".encode(errors="replace")
             for fd in self._fds:
                 with contextlib.suppress(OSError):
                     os.write(fd, content)

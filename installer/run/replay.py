@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from installer.errors import Exit, Refusal, ZrootError
 from installer.machine.model import Disk, Machine, Node
 from installer.machine.probe import probe
 from installer.plan.build import make_plan
+from installer.plan.choose import choose
 from installer.plan.operation import Plan
 from installer.process import run
 from installer.recipe.load import parse, read_text
 from installer.recipe.model import After, Recipe, Result
 from installer.recipe.secrets import Secret, load_secrets
-from installer.run.apply import Outcome, apply
+from installer.run.apply import RUN, Outcome, apply, mistake
 from installer.run.consoles import Consoles
 from installer.run.durable import FOLDER, mounted
 from installer.run.events import Begun, Ended, Event, Failed, Finished, Notice, Progress, Started
+from installer.run.resume import find
 
 LABEL = "ZROOT"
 POINT = Path("/run/zroot-replay")
@@ -38,7 +42,7 @@ class Volume:
     recipe: Recipe
     secrets: Mapping[str, Secret]
     unfinished: bool
-    """Whether it holds the journal of an installation that was cut off."""
+    """Whether it holds the journal of an installation that was cut off; a CD cannot, then an ESP may."""
 
 
 @dataclass
@@ -146,8 +150,9 @@ def replay(volume: Volume, consoles: Consoles) -> Outcome | None:
             "The recipe on the ZROOT volume does not say `unattended = true`, so nothing was started.",
             hint=f"Mount {volume.device} and use `zroot apply` on its recipe.toml.",
         )
-    if not volume.unfinished:
-        machine = probe()
+    machine = probe()
+    unfinished = volume.unfinished or interrupted(volume.recipe, machine)
+    if not unfinished:
         plan = make_plan(volume.recipe, machine)
         refuse_own_disk(volume.device, plan, machine)
         if not counted_down(plan, consoles):
@@ -159,22 +164,39 @@ def replay(volume: Volume, consoles: Consoles) -> Outcome | None:
         secrets=volume.secrets,
         erase=(),
         events=None,
-        resume=volume.unfinished,
+        resume=unfinished,
         show=Display(consoles).show,
     )
 
 
+def interrupted(recipe: Recipe, machine: Machine) -> bool:
+    """Tell whether the recipe's disks hold the journal of an installation of this same recipe.
+
+    Brought to a folder of its own: the journal of another recipe must not stay where the engine looks for one.
+    """
+    RUN.mkdir(mode=0o700, exist_ok=True)
+    with TemporaryDirectory(dir=RUN, ignore_cleanup_errors=True) as folder:
+        try:
+            find(recipe, Path(folder) / "state", disks=lambda: choose(recipe, machine).values())
+        except Refusal:
+            return False
+    return True
+
+
 def carry_out(volume: Volume, consoles: Consoles) -> int:
     """Replay a volume, leave the result on it and end as the recipe says; return the exit status."""
+    outcome: Outcome | None
     try:
         outcome = replay(volume, consoles)
     except ZrootError as error:
         outcome = Outcome(status="refused", exit=error.exit, words=str(error))
         consoles.say(outcome.words)
+    except Exception as error:  # nobody is there to see a traceback: it must end in words and in a result
+        outcome = mistake(error)
+        consoles.say(outcome.words)
     if outcome is None:
         return Exit.STOPPED
-    if volume.recipe.result is Result.VOLUME:
-        write_result(volume.device, outcome)
+    left = volume.recipe.result is Result.NONE or result_left(volume.device, outcome, consoles)
     done = outcome.exit == Exit.DONE
     step = f" (step {outcome.failed_step})" if outcome.failed_step else ""
     consoles.say("result: ok" if done else f"result: failed{step}")
@@ -183,14 +205,27 @@ def carry_out(volume: Volume, consoles: Consoles) -> int:
         # What is open, and the log in memory, are worth more to a person than a machine that is off. Where no result
         # could be left, being off is the only sign there is.
         after = After.POWEROFF if volume.recipe.result is Result.NONE else After.STAY
+    if not left:
+        after = After.STAY  # without its result, the volume would be replayed again after a restart
     if after is not After.STAY:
         run(("systemctl", "--no-block", str(after)))
     return outcome.exit
 
 
+def result_left(device: str, outcome: Outcome, consoles: Consoles) -> bool:
+    """Leave the result on the volume; say why and return False where that cannot be done."""
+    try:
+        write_result(device, outcome)
+    except (ZrootError, OSError) as error:
+        consoles.say(f"{RESULT} could not be written to {device}.\n{error}")
+        return False
+    return True
+
+
 def main() -> int:
     """Look for a volume and replay it; return an exit status for the service."""
     consoles = Consoles.active()
+    found: tuple[str, ...] = ()
     try:
         found = volumes()
         if not found:
@@ -202,9 +237,16 @@ def main() -> int:
             )
         return carry_out(read_volume(found[0]), consoles)
     except (ZrootError, OSError) as error:
-        consoles.say(str(error))
-        consoles.say("result: failed")
-        return Exit.REFUSED
+        words = str(error)
+    except Exception as error:
+        outcome = mistake(error)
+        words = outcome.words
+        if len(found) == 1:
+            with contextlib.suppress(ZrootError, OSError):
+                write_result(found[0], outcome)
+    consoles.say(words)
+    consoles.say("result: failed")
+    return Exit.REFUSED
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ another, by a shell on the same live system over the same kind of disks.
 
 from __future__ import annotations
 
+import itertools
 import re
 import sys
 from collections.abc import Mapping
@@ -43,7 +44,7 @@ def by_layer(layers: Mapping[str, float], total: float) -> dict[str, float]:
 def laps(text: str) -> dict[str, float]:
     """Return the seconds between the marks of a floor: lines `at SECONDS NAME`, the last one `end`."""
     marks = [(name, float(at)) for at, name in re.findall(r"^at ([\d.]+) (\S+)$", text, re.MULTILINE)]
-    return {name: after - at for (name, at), (_, after) in zip(marks, marks[1:], strict=False)}
+    return {name: after - at for (name, at), (_, after) in itertools.pairwise(marks)}
 
 
 def table(install: Mapping[str, float], floor: Mapping[str, float]) -> str:
