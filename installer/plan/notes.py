@@ -37,6 +37,24 @@ def _torn_out(layout: Layout) -> Iterator[str]:
                 yield f"The {what} {one.name} loses its part on disk {role}; its rest is on {', '.join(others)}."
 
 
+def _failures(layout: Layout) -> Iterator[str]:
+    """Say what a failed disk takes with it; a pool over other pools or arrays lives and dies with those."""
+    for name, pool in layout.recipe.pool.items():
+        vdevs = stack.carrying(pool)
+        members = [device for vdev in vdevs for device in layout.vdev_members(vdev.over)]
+        kept = min(stack.survives(layout.recipe, vdev) for vdev in vdevs)
+        if not all(device.role for device in members):
+            continue
+        if kept:
+            yield f"Any {kept} of the {len(members)} members of the pool {name} may fail without loss."
+        else:
+            disks = "its disk" if len(members) == 1 else f"one of its {len(members)} members"
+            yield f"The pool {name} has no redundancy: if {disks} fails, all of it is lost. Keep a copy elsewhere."
+    for name in layout.recipe.raid:
+        if stack.members(layout.recipe, layout.recipe.raid[name].over) == 1:
+            yield f"The md array {name} has a single member; it can be grown when a second disk comes."
+
+
 def _unused(layout: Layout) -> Iterator[str]:
     """Fault 14."""
     if layout.extents:
@@ -103,6 +121,7 @@ def _modules(layout: Layout) -> Iterator[str]:
 ABOUT: tuple[Callable[[Layout], Iterator[str]], ...] = (
     _erased,
     _torn_out,
+    _failures,
     _unused,
     _large_sectors,
     _key_derivation,

@@ -36,6 +36,8 @@ def _create(layout: Layout, name: str) -> Operation:
             "--create",
             array.path,
             "--run",
+            # Only before it is told their number does mdadm believe that one member is meant.
+            *(["--force"] if len(members) == 1 else []),
             f"--level={raid.level}",
             f"--metadata={raid.metadata}",
             "--bitmap=none" if raid.level == 0 else "--bitmap=internal",

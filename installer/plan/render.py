@@ -26,7 +26,11 @@ from installer.plan.script import as_sh
 
 __all__ = ["as_json", "as_sh", "as_text", "from_json"]
 
-AFTER = {"reboot": "After a replay the machine restarts.", "poweroff": "After a replay the machine is switched off.", "stay": ""}
+AFTER = {
+    "reboot": "After a replay the machine restarts.",
+    "poweroff": "After a replay the machine is switched off.",
+    "stay": "",
+}
 
 
 def as_json(plan: Plan) -> str:

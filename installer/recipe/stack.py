@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from installer.recipe.model import Crypt, Dataset, Firmware, Pool, Raid, Recipe, VdevKind
+from installer.recipe.model import Crypt, Dataset, Firmware, Pool, Raid, Recipe, Vdev, VdevKind, VdevRole
 
 MINIMUM = {
     VdevKind.SINGLE: 1,
@@ -123,6 +123,23 @@ def members(recipe: Recipe, reference: str) -> int:
         case "file" if name in recipe.file:
             return recipe.file[name].count
     return 1
+
+
+def carrying(pool: Pool) -> tuple[Vdev, ...]:
+    """Return the vdevs without any one of which a pool is lost."""
+    return tuple(vdev for vdev in pool.vdevs if vdev.role not in (VdevRole.LOG, VdevRole.CACHE, VdevRole.SPARE))
+
+
+def survives(recipe: Recipe, vdev: Vdev) -> int:
+    """Count the members of a vdev of which any may fail."""
+    match vdev.kind:
+        case VdevKind.SINGLE | VdevKind.STRIPE:
+            return 0
+        case VdevKind.MIRROR:
+            return sum(members(recipe, reference) for reference in as_tuple(vdev.over)) - 1
+        case VdevKind.STRIPED_MIRRORS:
+            return (vdev.width or 2) - 1
+    return int(vdev.kind[-1])
 
 
 def everything_below_strictly(recipe: Recipe, reference: str) -> set[str]:

@@ -16,10 +16,11 @@ from installer.plan.operation import Plan
 from installer.plan.render import as_sh
 from installer.plan.script import word
 from tests.unit.plans import GIB, MIRROR, commands, disk, machine, plan, recipe
+from tests.unit.plans import argv as argv_of
 
 needs = {
     name: pytest.mark.skipif(not shutil.which(name), reason=f"{name} is missing")
-    for name in ("sgdisk", "cryptsetup", "mkfs.fat")
+    for name in ("sgdisk", "cryptsetup", "mkfs.fat", "mdadm")
 }
 
 
@@ -94,6 +95,24 @@ def test_esp_is_fat32_with_its_serial(tmp_path: Path) -> None:
     assert boot_sector[82:87] == b"FAT32"
     assert int.from_bytes(boot_sector[11:13], "little") == 4096
     assert boot_sector[67:71][::-1].hex().upper() == "1A2B3C4D"
+
+
+@needs["mdadm"]
+@pytest.mark.parametrize("disks", ["a", "ab"])
+def test_mdadm_takes_as_many_members_as_there_are(tmp_path: Path, disks: str) -> None:
+    """Fault 15: one member is taken to be a mistake unless --force comes before their number."""
+    made = plan(
+        recipe(MIRROR.replace('"mirror"', '"single"' if len(disks) == 1 else '"mirror"'), disks=disks), machine()
+    )
+    argv = [facts(argument) for argument in argv_of(made, "raid/create/boot")]
+    members = {argument for argument in argv if "-part3" in argument}
+    for member in members:
+        (tmp_path / Path(member).name).touch()
+    argv = [str(tmp_path / Path(argument).name) if argument in members else argument for argument in argv]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    # The arguments are read before the devices are looked at, which are files here.
+    assert "is not a block device" in done.stderr
+    assert "unusual number" not in done.stderr
 
 
 CANARY = """ca'nary "$HOME" `id` \\.*+([ö"""

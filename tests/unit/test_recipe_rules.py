@@ -76,7 +76,7 @@ def test_refuses_mirror_of_one_disk() -> None:
     del base["disks"]["b"]
     titles = [problem.title for problem in check(Recipe.model_validate(base))]
     assert 'pool.rpool.vdevs[0]: "mirror" over 1 member.' in titles
-    assert "raid.boot: level 1 over 1 device." in titles
+    assert not any(title.startswith("raid.boot") for title in titles), "md may begin with one member, and is then grown"
 
 
 def test_disk_taken_whole_is_no_member_of_partitions() -> None:

@@ -117,14 +117,18 @@ def layer_on_boot_partition(recipe: Recipe) -> Iterator[str]:
             yield f"{place}: {reference} has the type {reserved[reference]}."
 
 
+RAID_MEMBERS = {0: 2, 1: 1, 10: 4}
+"""Fewest members by level: level 1 may begin with one disk and be grown when a second one comes."""
+
+
 @rule(
-    reason="An array with fewer members is no array: level 0 and 1 need two, level 10 four or another even number.",
-    remedy="Add disks, or choose another level.",
+    reason="An array with fewer members is no array: level 0 needs two, level 10 four or another even number.",
+    remedy="Add disks, or choose level 1, which may begin with one.",
 )
 def raid_members_too_few(recipe: Recipe) -> Iterator[str]:
     for name, raid in recipe.raid.items():
         count = members(recipe, raid.over)
-        if count < (4 if raid.level == 10 else 2) or (raid.level == 10 and count % 2):
+        if count < RAID_MEMBERS[raid.level] or (raid.level == 10 and count % 2):
             yield f"raid.{name}: level {raid.level} over {count} device{'s' if count > 1 else ''}."
 
 

@@ -11,6 +11,7 @@ from installer.recipe.size import Size
 from installer.recipe.stack import (
     MINIMUM,
     as_tuple,
+    carrying,
     encrypted,
     everything_below,
     has_system,
@@ -18,6 +19,7 @@ from installer.recipe.stack import (
     mounts,
     root,
     root_encrypted,
+    survives,
     under_pool,
 )
 
@@ -92,24 +94,9 @@ def pool_without_data(recipe: Recipe) -> Iterator[str]:
 )
 def pool_of_unlike_vdevs(recipe: Recipe) -> Iterator[str]:
     for name, pool in recipe.pool.items():
-        kept = {
-            _survives(recipe, vdev)
-            for vdev in pool.vdevs
-            if vdev.role not in (VdevRole.LOG, VdevRole.CACHE, VdevRole.SPARE)
-        }
+        kept = {survives(recipe, vdev) for vdev in carrying(pool)}
         if len(kept) > 1:
             yield f"pool.{name}.vdevs: some survive {min(kept)} failed members, others {max(kept)}."
-
-
-def _survives(recipe: Recipe, vdev: Vdev) -> int:
-    match vdev.kind:
-        case VdevKind.SINGLE | VdevKind.STRIPE:
-            return 0
-        case VdevKind.MIRROR:
-            return sum(members(recipe, reference) for reference in as_tuple(vdev.over)) - 1
-        case VdevKind.STRIPED_MIRRORS:
-            return (vdev.width or 2) - 1
-    return int(vdev.kind[-1])
 
 
 @rule(

@@ -8,6 +8,7 @@
 # ERASES disk b: Virtual disk, 8.6 GB, virtio, serial S2
 #     /dev/disk/by-id/virtio-S2
 #
+# Any 1 of the 2 members of the pool rpool may fail without loss.
 # crypt.keyfile passes discards on to the disks: it keeps SSDs fast, and lets whoever has the disk see how much of it is in use, and where, but nothing of what it says.
 # crypt.pool passes discards on to the disks: it keeps SSDs fast, and lets whoever has the disk see how much of it is in use, and where, but nothing of what it says.
 # /boot is neither encrypted nor authenticated: whoever has the machine in hand can change what starts.

@@ -8,6 +8,7 @@
 # ERASES disk b: Disk of unknown model, 12.9 GB, SAS, serial K2
 #     /dev/disk/by-id/scsi-K2
 #
+# Any 1 of the 2 members of the pool rpool may fail without loss.
 # BIOS cannot start from disks with sectors of 4096 bytes, so the system will start by UEFI only.
 # crypt.pool passes discards on to the disks: it keeps SSDs fast, and lets whoever has the disk see how much of it is in use, and where, but nothing of what it says.
 # /boot is neither encrypted nor authenticated: whoever has the machine in hand can change what starts.

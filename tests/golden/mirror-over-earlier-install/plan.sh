@@ -10,6 +10,7 @@
 #
 # Everything on disk a is erased: EFI system partition, member of RAID any:boot, encrypted (LUKS), LVM volume group old, 5 partitions.
 # Everything on disk b is erased: EFI system partition, member of RAID any:boot, encrypted (LUKS), 4 partitions.
+# Any 1 of the 2 members of the pool rpool may fail without loss.
 # crypt.pool passes discards on to the disks: it keeps SSDs fast, and lets whoever has the disk see how much of it is in use, and where, but nothing of what it says.
 # /boot is neither encrypted nor authenticated: whoever has the machine in hand can change what starts.
 set -eu

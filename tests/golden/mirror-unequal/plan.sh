@@ -8,6 +8,7 @@
 # ERASES disk b: Virtual disk, 8.6 GB, virtio, serial S2
 #     /dev/disk/by-id/virtio-S2
 #
+# Any 1 of the 2 members of the pool rpool may fail without loss.
 # Disk a is larger than the smallest disk: 314.6 MB (300.0 MiB) of it stay unused.
 # crypt.pool: the passphrase is stretched with 256 MiB of memory instead of 512 MiB: a quarter of what this machine has, so that it can be done at boot.
 # crypt.pool passes discards on to the disks: it keeps SSDs fast, and lets whoever has the disk see how much of it is in use, and where, but nothing of what it says.

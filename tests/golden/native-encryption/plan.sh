@@ -8,6 +8,7 @@
 # ERASES disk b: Virtual disk, 8.6 GB, virtio, serial S2
 #     /dev/disk/by-id/virtio-S2
 #
+# Any 1 of the 2 members of the pool rpool may fail without loss.
 # /boot is neither encrypted nor authenticated: whoever has the machine in hand can change what starts.
 set -eu
 again() { # COUNT COMMAND...: once more after a second, at most COUNT times

@@ -5,6 +5,7 @@
 # ERASES disk a: Virtual disk, 12.9 GB, virtio, serial S1
 #     /dev/disk/by-id/virtio-S1
 #
+# The pool tank has no redundancy: if its disk fails, all of it is lost. Keep a copy elsewhere.
 # crypt.sz passes discards on to the disks: it keeps SSDs fast, and lets whoever has the disk see how much of it is in use, and where, but nothing of what it says.
 set -eu
 again() { # COUNT COMMAND...: once more after a second, at most COUNT times

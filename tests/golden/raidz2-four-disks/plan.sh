@@ -14,6 +14,7 @@
 # ERASES disk d: Virtual disk, 8.6 GB, virtio, serial S4
 #     /dev/disk/by-id/virtio-S4
 #
+# Any 2 of the 4 members of the pool rpool may fail without loss.
 # crypt.pool passes discards on to the disks: it keeps SSDs fast, and lets whoever has the disk see how much of it is in use, and where, but nothing of what it says.
 # /boot is neither encrypted nor authenticated: whoever has the machine in hand can change what starts.
 set -eu

@@ -5,6 +5,7 @@
 # ERASES disk a: Disk of unknown model, 250.0 GB, SATA, serial W1
 #     /dev/disk/by-id/ata-W1
 #
+# The pool rpool has no redundancy: if its disk fails, all of it is lost. Keep a copy elsewhere.
 # Swap on a ZFS volume can deadlock when memory runs out (openzfs issue 7734) and cannot hold a hibernated system. Compressed memory (zram) or a partition with a random key is safer.
 set -eu
 again() { # COUNT COMMAND...: once more after a second, at most COUNT times

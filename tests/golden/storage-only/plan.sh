@@ -11,6 +11,7 @@
 # ERASES disk c: Virtual disk, 8.6 GB, virtio, serial S3
 #     /dev/disk/by-id/virtio-S3
 #
+# Any 1 of the 2 members of the pool secretpool may fail without loss.
 # crypt.pool passes discards on to the disks: it keeps SSDs fast, and lets whoever has the disk see how much of it is in use, and where, but nothing of what it says.
 set -eu
 again() { # COUNT COMMAND...: once more after a second, at most COUNT times
