@@ -110,7 +110,9 @@ class Executor:
             self.busy = tuple(operation.title for operation in batch if operation.id in active)
             if not active:
                 break
-            wait(_advance(active, failures), TICK)
+            running = _advance(active, failures)
+            if active:
+                wait(running, TICK)
         if failures:
             raise failures[0]
         if waiting:
