@@ -8,11 +8,11 @@ from installer.errors import Refusal
 from installer.machine.holders import devices, disks_under
 from installer.machine.model import Disk, Firmware
 from installer.machine.words import both_sizes
-from installer.plan import teardown
+from installer.plan import bootable, teardown
 from installer.plan.layout import LUKS_HEADER, MIB, Layout
 from installer.plan.names import mapping_path
 from installer.recipe import stack
-from installer.recipe.model import CryptKind, Vdev, VdevKind
+from installer.recipe.model import Vdev, VdevKind
 
 LEAST_SYSTEM = 4 * 1024 * MIB
 """Bytes of pool below which an installed system has no room to be updated."""
@@ -25,21 +25,7 @@ REDUNDANT = set(VdevKind) - {VdevKind.SINGLE, VdevKind.STRIPE}
 def refusals(layout: Layout) -> tuple[Refusal, ...]:
     """Return everything that keeps this recipe from this machine."""
     found = [problem for rule in RULES for problem in rule(layout)]
-    return (*found, *teardown.refusals(layout))
-
-
-def _not_yet(layout: Layout) -> Iterator[Refusal]:
-    kinds = {CryptKind.TCRYPT: "TrueCrypt volumes", CryptKind.LUKS2_INTEGRITY: "LUKS2 with integrity"}
-    for name, crypt in layout.recipe.crypt.items():
-        if crypt.kind in kinds:
-            yield Refusal(
-                f"crypt.{name}: this version of zroot cannot make {kinds[crypt.kind]} yet.",
-                hint='Use kind = "luks2".',
-            )
-    if layout.recipe.boot.loader == "systemd-boot" and stack.has_system(layout.recipe):
-        yield Refusal(
-            "boot.loader: this version of zroot cannot install systemd-boot yet.", hint='Use loader = "grub".'
-        )
+    return (*bootable.refusals(layout), *found, *teardown.refusals(layout))
 
 
 def _too_small(layout: Layout) -> Iterator[Refusal]:
@@ -174,7 +160,6 @@ def _device_names(layout: Layout) -> Iterator[Refusal]:
 
 Rule = Callable[[Layout], Iterator[Refusal]]
 RULES: tuple[Rule, ...] = (
-    _not_yet,
     _too_small,
     _unequal,
     _mixed_sectors,

@@ -118,6 +118,11 @@ def _modules(layout: Layout) -> Iterator[str]:
         yield "The ZFS module is not loaded on this machine: the plan can be read, but not be carried out here."
 
 
+def _image(layout: Layout) -> Iterator[str]:
+    if layout.recipe.system.source == "live" and not layout.machine.image:
+        yield "This machine was not started from zroot's medium: the plan can be read, but there is no system to copy."
+
+
 ABOUT: tuple[Callable[[Layout], Iterator[str]], ...] = (
     _erased,
     _torn_out,
@@ -129,4 +134,5 @@ ABOUT: tuple[Callable[[Layout], Iterator[str]], ...] = (
     _clear_boot,
     _swap_volume,
     _modules,
+    _image,
 )

@@ -52,6 +52,7 @@ def require_ready(recipe: Recipe, plan: Plan, secrets: Mapping[str, Secret], *, 
         *_leaks(recipe, plan, secrets, notice=notice),
         *_untypeable(recipe, secrets, notice=notice),
         *_missing_programs(plan),
+        *_missing_image(plan),
     ]
     if problems:
         raise Refusals(tuple(problems))
@@ -142,3 +143,16 @@ def _missing_programs(plan: Plan) -> list[Refusal]:
         except Refusal as refusal:
             problems.append(refusal)
     return problems
+
+
+def _missing_image(plan: Plan) -> list[Refusal]:
+    images = [one.action.image for one in plan.operations if isinstance(one.action, CopyImage)]
+    return [
+        Refusal(
+            "The image of the system to install is not there.",
+            message=image,
+            hint='Start this machine from zroot\'s medium; another system can prepare storage alone (source = "none").',
+        )
+        for image in images
+        if not os.path.exists(image)
+    ]

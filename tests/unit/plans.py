@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tomllib
+from pathlib import Path
 from typing import Any
 
 from installer.errors import Refusals
@@ -11,7 +13,10 @@ from installer.plan.choose import choose
 from installer.plan.layout import Layout
 from installer.plan.operation import Command, Commands, Operation, Plan
 from installer.recipe.load import parse
+from installer.recipe.model import Recipe
+from installer.recipe.write import rebind
 
+RECIPES = Path(__file__).parents[2] / "recipes"
 GIB = 1024**3
 TABLE = """
 [[partition]]
@@ -132,3 +137,23 @@ def argv(plan: Plan, name: str) -> tuple[str, ...]:
 
 def position(plan: Plan, name: str) -> int:
     return [one.id for one in plan.operations].index(name)
+
+
+def bound(path: Path) -> str:
+    """Return a shipped recipe with the serials SERIAL-A, SERIAL-B, ... for its roles."""
+    text = path.read_text()
+    return rebind(text, {role: f"SERIAL-{role.upper()}" for role in parse(text).disks})
+
+
+def laid_over_the_mirror(path: Path) -> Recipe:
+    """Return the shipped mirror with the tables of a file laid over its own; "(removed)" removes one."""
+    base = tomllib.loads(bound(RECIPES / "debian-luks-mirror.toml"))
+    return Recipe.model_validate(_overlay(base, tomllib.loads(path.read_text())))
+
+
+def _overlay(base: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
+    merged = base | {
+        key: _overlay(base.get(key, {}), value) for key, value in change.items() if isinstance(value, dict)
+    }
+    merged |= {key: value for key, value in change.items() if not isinstance(value, dict)}
+    return {key: value for key, value in merged.items() if value != "(removed)"}

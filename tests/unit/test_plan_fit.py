@@ -155,12 +155,6 @@ def test_part_of_an_inactive_array_elsewhere_is_told() -> None:
     assert any("host:store loses its part on disk a" in note for note in made.notes)
 
 
-@pytest.mark.parametrize(("kind", "words"), [("tcrypt", "TrueCrypt"), ("luks2-integrity", "integrity")])
-def test_what_cannot_be_planned_yet_is_refused_in_words(kind: str, words: str) -> None:
-    body = MIRROR.replace('over = "partition.pool"', f'over = "partition.pool"\nkind = "{kind}"\ndiscard = false')
-    assert words in refusal(recipe(body), machine())
-
-
 def test_swap_on_a_volume_comes_with_its_warning() -> None:
     made = plan(recipe(MIRROR + '\n[swap]\nkind = "zvol"\nsize = "1G"\n'), machine())
     assert any("deadlock" in note for note in made.notes)

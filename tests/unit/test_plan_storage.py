@@ -224,11 +224,26 @@ vdevs = [{ kind = "single", over = "crypt.vault" }]
 
 
 def test_key_device_is_filled_before_it_is_the_key_of_others() -> None:
-    body = MIRROR.replace('name = "pool"', 'name = "key"\nsize = "64M"\ntype = "fd00"\n[[partition]]\nname = "pool"', 1)
-    body = body.replace(
-        'over = "partition.pool"', 'over = "partition.pool"\nunlock = "key-device"\nkey = "crypt.zkey"\nkey-size = "4K"'
-    )
-    made = plan(recipe(body + '\n[raid.key]\nover = "partition.key"\n[crypt.zkey]\nover = "raid.key"\n'), machine())
+    body = """
+[[partition]]
+name = "key"
+size = "64M"
+type = "fd00"
+[[partition]]
+name = "pool"
+size = "rest"
+type = "8309"
+[raid.key]
+over = "partition.key"
+[crypt.pool]
+over = "partition.pool"
+unlock = "key-device"
+key = "crypt.zkey"
+key-size = "4K"
+[crypt.zkey]
+over = "raid.key"
+"""
+    made = plan(recipe(body + data("mirror", "crypt.pool")), machine())
     assert position(made, "encryption/open/zkey") < position(made, "encryption/fill/zkey")
     assert position(made, "encryption/fill/zkey") < position(made, "encryption/format/pool-a")
     assert "--keyfile-size=4096" in argv(made, "encryption/open/pool-b")

@@ -12,28 +12,15 @@ from installer.errors import Refusals
 from installer.recipe.load import parse
 from installer.recipe.model import Recipe
 from installer.recipe.rules import RULES, check, require
-from installer.recipe.write import rebind
+from tests.unit.plans import bound, laid_over_the_mirror
 
 HERE = Path(__file__).parent
 SHIPPED = sorted((HERE.parents[1] / "recipes").glob("*.toml"))
 EXAMPLES = HERE / "recipes" / "rules"
 
 
-def bound(path: Path) -> str:
-    text = path.read_text()
-    return rebind(text, {role: f"SERIAL-{role.upper()}" for role in parse(text).disks})
-
-
-def overlay(base: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
-    """Lay tables over tables; anything else replaces what was there, and "(removed)" removes it."""
-    merged = base | {key: overlay(base.get(key, {}), value) for key, value in change.items() if isinstance(value, dict)}
-    merged |= {key: value for key, value in change.items() if not isinstance(value, dict)}
-    return {key: value for key, value in merged.items() if value != "(removed)"}
-
-
 def example(name: str) -> Recipe:
-    base = tomllib.loads(bound(HERE.parents[1] / "recipes" / "debian-luks-mirror.toml"))
-    return Recipe.model_validate(overlay(base, tomllib.loads((EXAMPLES / f"{name}.toml").read_text())))
+    return laid_over_the_mirror(EXAMPLES / f"{name}.toml")
 
 
 def test_every_rule_has_an_example_and_every_example_a_rule() -> None:

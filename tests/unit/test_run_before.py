@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from run_plans import plan
+from run_plans import operation, plan
 
 from installer import process
 from installer.errors import Refusals
+from installer.plan.operation import CopyImage
 from installer.recipe.load import load
 from installer.recipe.model import Recipe
 from installer.recipe.secrets import Secret
@@ -17,6 +18,13 @@ from installer.run import before
 HERE = Path(__file__).parent
 KEYMAPS = HERE / "recipes" / "keymaps"
 MAIN = HERE.parents[1] / "recipes" / "debian-luks-mirror.toml"
+
+
+def test_without_the_medium_nothing_is_erased_for_a_system_that_cannot_be_copied(tmp_path: Path) -> None:
+    copy = operation("system/copy/image").model_copy(update={"action": CopyImage(image="", target="/t", without=())})
+    with pytest.raises(Refusals) as refused:
+        before.require_ready(with_keymap("us"), plan(copy), {}, notice=print)
+    assert "Start this machine from zroot's medium" in str(refused.value)
 
 
 class Prompt:

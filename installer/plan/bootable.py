@@ -1,0 +1,95 @@
+"""What the installed system could not start from yet: refused in words, rather than planned and never booted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from installer.errors import Refusal
+from installer.plan.layout import Layout
+from installer.recipe import stack
+from installer.recipe.model import CryptKind
+
+KINDS = {CryptKind.TCRYPT: "TrueCrypt volumes", CryptKind.LUKS2_INTEGRITY: "LUKS2 with integrity"}
+
+
+def refusals(layout: Layout) -> tuple[Refusal, ...]:
+    """Return what this version cannot make, or cannot start a system from."""
+    rules = (_kinds, *(OF_A_SYSTEM if stack.has_system(layout.recipe) else ()))
+    return tuple(problem for rule in rules for problem in rule(layout))
+
+
+def _kinds(layout: Layout) -> Iterator[Refusal]:
+    for name, crypt in layout.recipe.crypt.items():
+        if crypt.kind in KINDS:
+            yield Refusal(
+                f"crypt.{name}: this version of zroot cannot make {KINDS[crypt.kind]} yet.", hint='Use kind = "luks2".'
+            )
+
+
+def _source(layout: Layout) -> Iterator[Refusal]:
+    source = layout.recipe.system.source
+    if source != "live":
+        yield Refusal(
+            f'system.source: this version of zroot cannot install from "{source}" yet.',
+            hint='Use source = "live": the medium holds the whole system, and no network is needed.',
+        )
+
+
+def _loader(layout: Layout) -> Iterator[Refusal]:
+    loader = layout.recipe.boot.loader
+    if loader == "systemd-boot":
+        yield Refusal(
+            "boot.loader: this version of zroot cannot install systemd-boot yet.", hint='Use loader = "grub".'
+        )
+    if loader == "grub" and layout.uefi and not any(raid.mount == "/boot" for raid in layout.recipe.raid.values()):
+        yield Refusal(
+            "boot.firmware: this version of zroot can start from a /boot in a pool by BIOS only.",
+            hint='Put /boot on a raid with filesystem = "ext4" (one disk is enough), or say firmware = ["bios"].',
+        )
+
+
+def _root(layout: Layout) -> Iterator[Refusal]:
+    """The initramfs opens every member with the one passphrase that it asks for, and assembles no arrays."""
+    recipe, pool = layout.recipe, layout.root_pool
+    found = [lower for over in stack.under_pool(recipe, pool) for lower in stack.everything_below(recipe, over)]
+    below = [layer.split(".", 1) for layer in dict.fromkeys(found)]
+    for name in (name for kind, name in below if kind == "raid"):
+        yield Refusal(
+            f"pool.{pool}: this version of zroot cannot start from a root file system over an array (raid.{name}).",
+            hint="Leave the copies to ZFS: a mirror over the partitions, or over their encryption.",
+        )
+    layers = {name: recipe.crypt[name] for kind, name in below if kind == "crypt"}
+    for name, crypt in layers.items():
+        if crypt.unlock != "passphrase":
+            yield Refusal(
+                f"crypt.{name}: this version of zroot cannot open the root file system by a {crypt.unlock} key yet.",
+                hint='Set unlock = "passphrase": one passphrase opens every member.',
+            )
+    if len({crypt.secret for crypt in layers.values()}) > 1:
+        yield Refusal(
+            f"The encrypted layers under pool.{pool} have different passphrases: {', '.join(layers)}.",
+            message="The machine asks once when it starts, and opens all of them with the answer.",
+            hint="Name the same secret in each.",
+        )
+
+
+def _other_pools(layout: Layout) -> Iterator[Refusal]:
+    """The ZFS mount generator would wait for their datasets, and end in emergency mode."""
+    for name in layout.recipe.pool:
+        if name != layout.root_pool:
+            yield Refusal(
+                f"pool.{name}: this version of zroot cannot yet make a system that imports a second pool by itself.",
+                hint='Create the pool when the system runs, or with a recipe of its own with source = "none".',
+            )
+
+
+def _swap(layout: Layout) -> Iterator[Refusal]:
+    kind, _, name = (layout.recipe.swap.over or "").partition(".")
+    if kind == "crypt" and layout.recipe.crypt[name].unlock != "random":
+        yield Refusal(
+            f"swap.over: crypt.{name} would ask for a passphrase a second time, when the system is already starting.",
+            hint=f'Set unlock = "random" in crypt.{name}: swap needs no key that outlives the machine\'s run.',
+        )
+
+
+OF_A_SYSTEM: tuple[Callable[[Layout], Iterator[Refusal]], ...] = (_source, _loader, _root, _other_pools, _swap)
