@@ -18,7 +18,7 @@ from tests.vm.places import ISO
 Installs = Callable[[Firmware], Installed]
 Boots = Callable[..., Findings]
 
-ORDER = ("boot", "identity", "second_pool", "secrets", "resume", "wrong_passphrase", "dirty", "media")
+ORDER = ("boot", "identity", "second_pool", "stacks", "secrets", "resume", "wrong_passphrase", "dirty", "media")
 """The most important first: what a time budget leaves out is at the end."""
 
 LONGEST = 5400
