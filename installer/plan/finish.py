@@ -70,7 +70,7 @@ def _close(layout: Layout, layer: str) -> list[Operation]:
     kind, name = layer.split(".", 1)
     if kind == "pool":
         return [_export(name)]
-    if kind == "crypt":
+    if kind == "crypt" and layout.recipe.crypt[name].unlock != "random":
         return [
             _closed("close", device, "Close", "cryptsetup", "close", device.name) for device in layout.members(layer)
         ]

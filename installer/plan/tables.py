@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from installer.plan.layout import Layout
-from installer.plan.names import TARGET, fact
+from installer.plan.layout import Device, Layout
+from installer.plan.names import TARGET, fact, mapping_path, zvol_path
 from installer.plan.operation import Layer, Operation
 from installer.plan.steps import command, programs, target_file
-from installer.recipe.model import Crypt, CryptKind, SwapKind
+from installer.recipe.model import Crypt, SwapKind
 
 LIST_COLUMNS = (
     "name,mountpoint,canmount,atime,relatime,devices,exec,readonly,setuid,nbmand,encroot,keylocation,"
@@ -20,9 +20,11 @@ LIST_COLUMNS = (
 def storage_tables(layout: Layout) -> list[Operation]:
     """Return the files that name the recipe's storage to the installed system."""
     layer = Layer.SYSTEM
-    found = [target_file(layer, "/etc/fstab", "Write fstab", fstab(layout))]
-    if layout.recipe.crypt:
-        found.append(target_file(layer, "/etc/crypttab", "Write crypttab", crypttab(layout)))
+    found = [
+        target_file(layer, "/etc/fstab", "Write fstab", fstab(layout)),
+        # Where nothing is encrypted too: the initramfs's list of members is made from it.
+        target_file(layer, "/etc/crypttab", "Write crypttab", crypttab(layout)),
+    ]
     if layout.recipe.raid:
         found.append(target_file(layer, "/etc/mdadm/mdadm.conf", "Write mdadm.conf", mdadm_conf(layout)))
     found += [_mount_list(pool) for pool in layout.recipe.pool]
@@ -40,40 +42,47 @@ def fstab(layout: Layout) -> str:
         else:
             # Without /boot the system still comes up: an update waits, the machine does not.
             lines.append(f"UUID={fact('fs', mount.layer)} {mount.point} {mount.kind} defaults,nofail 0 2")
-    swap = layout.recipe.swap
-    if swap.over and swap.kind in (SwapKind.RANDOM_KEY, SwapKind.RAID):
-        lines += [f"/dev/mapper/{device} none swap sw,nofail 0 0" for device in swap_mappings(layout)]
-    if swap.kind is SwapKind.ZVOL:
-        lines.append(f"/dev/zvol/{layout.root_pool}/swap none swap sw,nofail 0 0")
+    lines += [f"{path} none swap sw,nofail 0 0" for path in _swap_paths(layout)]
     return "\n".join(lines) + "\n"
 
 
-def swap_mappings(layout: Layout) -> list[str]:
-    """Return the names of the mappings that hold swap: a random key a partition, or the crypt layer over md."""
+def _swap_paths(layout: Layout) -> list[str]:
+    """Return the devices that the installed system swaps on; zram is none of them."""
     swap = layout.recipe.swap
-    if not swap.over:
+    match swap.kind:
+        case SwapKind.RANDOM_KEY:
+            return [mapping_path(name) for name, _ in _random_partitions(layout)]
+        case SwapKind.RAID:
+            return [device.path for device in layout.members(swap.over or "")]
+        case SwapKind.ZVOL:
+            return [zvol_path(f"{layout.root_pool}/swap")]
+    return []
+
+
+def _random_partitions(layout: Layout) -> list[tuple[str, Device]]:
+    """Return the mapping and the partition of each disk's share of swap under random keys."""
+    swap = layout.recipe.swap
+    if swap.kind is not SwapKind.RANDOM_KEY or not swap.over:
         return []
-    if swap.kind is SwapKind.RANDOM_KEY:
-        return [f"swap-{device.suffix}" for device in layout.members(swap.over)]
-    return [device.name for device in layout.members(swap.over)]
+    return [(f"swap-{device.suffix}", device) for device in layout.members(swap.over)]
 
 
 def crypttab(layout: Layout) -> str:
     """Return crypttab; what carries the root pool is opened in the initramfs and left alone afterwards."""
     lines = ["# <name> <device> <key> <options>"]
     for name, crypt in layout.recipe.crypt.items():
-        if crypt.kind is CryptKind.TCRYPT:
-            continue
-        lines += [
-            f"{device.name} UUID={fact('luks', device.name)} none {_options(crypt)}"
-            for device in layout.members(f"crypt.{name}")
-        ]
-    swap = layout.recipe.swap
-    if swap.kind is SwapKind.RANDOM_KEY and swap.over:
-        for device, mapping in zip(layout.members(swap.over), swap_mappings(layout), strict=True):
-            # A new key at each boot; the partition is named by its place, for it has no signature of its own.
-            lines.append(f"{mapping} {device.path} /dev/urandom swap,cipher=aes-xts-plain64,size=512,nofail")
+        for below, device in zip(layout.members(crypt.over), layout.members(f"crypt.{name}"), strict=True):
+            if crypt.unlock == "random":
+                lines.append(_random(device.name, below))
+            else:
+                lines.append(f"{device.name} UUID={fact('luks', device.name)} none {_options(crypt)}")
+    lines += [_random(mapping, device) for mapping, device in _random_partitions(layout)]
     return "\n".join(lines) + "\n"
+
+
+def _random(mapping: str, below: Device) -> str:
+    """A new key at each boot; the device is named by its place, for what lies on it has no signature."""
+    return f"{mapping} {below.path} /dev/urandom swap,cipher=aes-xts-plain64,size=512,nofail"
 
 
 def _options(crypt: Crypt) -> str:

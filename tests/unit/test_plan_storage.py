@@ -6,7 +6,7 @@ import pytest
 
 from installer.machine.model import Array, Node, VolumeGroup
 from installer.plan.names import partition_path
-from installer.plan.operation import Effect, Operation
+from installer.plan.operation import Effect, Operation, Plan, WriteFile
 from tests.unit.plans import GIB, MIRROR, argv, commands, data, disk, layout, machine, operation, plan, position, recipe
 
 
@@ -248,3 +248,44 @@ over = "raid.key"
     assert position(made, "encryption/fill/zkey") < position(made, "encryption/format/pool-a")
     assert "--keyfile-size=4096" in argv(made, "encryption/open/pool-b")
     assert operation(made, "encryption/format/pool-a").secrets == ()
+
+
+def clear_mirror(swap: str) -> str:
+    """Return the mirror without encryption, with an array for swap."""
+    body = MIRROR.replace('[crypt.pool]\nover = "partition.pool"\n', "").replace('"crypt.pool"', '"partition.pool"')
+    return '\n[[partition]]\nname = "swap"\nsize = "1G"\ntype = "fd00"\n' + body + swap
+
+
+def content(made: Plan, path: str) -> str:
+    action = operation(made, f"system/write{path}").action
+    assert isinstance(action, WriteFile)
+    return action.content
+
+
+def test_swap_on_a_clear_array_is_made_once_and_named_by_the_array() -> None:
+    body = clear_mirror('[raid.swap]\nover = "partition.swap"\n[swap]\nkind = "raid"\nover = "raid.swap"\n')
+    made = plan(recipe(body), machine())
+    assert argv(made, "datasets/swap/swap")[-1] == "/dev/md/swap"
+    assert "/dev/md/swap none swap sw,nofail 0 0\n" in content(made, "/etc/fstab")
+
+
+def test_random_swap_beside_a_clear_root_still_has_its_crypttab() -> None:
+    made = plan(recipe(clear_mirror('[swap]\nkind = "random-key"\nover = "partition.swap"\n')), machine())
+    assert "swap-b /dev/disk/by-id/ata-SB-part1 /dev/urandom swap," in content(made, "/etc/crypttab")
+    assert "/dev/mapper/swap-a none swap" in content(made, "/etc/fstab")
+    assert content_of_early(made) == ""
+
+
+def content_of_early(made: Plan) -> str:
+    action = operation(made, "boot/write/members").action
+    assert isinstance(action, WriteFile)
+    return action.content
+
+
+def test_swap_with_a_random_key_is_neither_formatted_opened_nor_closed_by_us() -> None:
+    swap = '[raid.swap]\nover = "partition.swap"\n[crypt.swap]\nover = "raid.swap"\nunlock = "random"\n'
+    made = plan(recipe(clear_mirror(swap + '[swap]\nkind = "raid"\nover = "crypt.swap"\n')), machine())
+    assert content(made, "/etc/crypttab").splitlines()[1:] == [
+        "swap /dev/md/swap /dev/urandom swap,cipher=aes-xts-plain64,size=512,nofail"
+    ]
+    assert not [one.id for one in made.operations if "cryptsetup" in one.model_dump_json() or "mkswap" in str(one)]

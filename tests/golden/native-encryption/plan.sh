@@ -329,6 +329,13 @@ UUID=${fact_fs_boot} /boot ext4 defaults,nofail 0 2
 END
 chmod 0644 /mnt/zroot/etc/fstab
 
+# Write crypttab
+mkdir -p /mnt/zroot/etc
+cat >/mnt/zroot/etc/crypttab <<'END'
+# <name> <device> <key> <options>
+END
+chmod 0644 /mnt/zroot/etc/crypttab
+
 # Write mdadm.conf
 mkdir -p /mnt/zroot/etc/mdadm
 cat >/mnt/zroot/etc/mdadm/mdadm.conf <<END

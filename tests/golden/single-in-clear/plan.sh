@@ -249,6 +249,13 @@ cat >/mnt/zroot/etc/fstab <<'END'
 END
 chmod 0644 /mnt/zroot/etc/fstab
 
+# Write crypttab
+mkdir -p /mnt/zroot/etc
+cat >/mnt/zroot/etc/crypttab <<'END'
+# <name> <device> <key> <options>
+END
+chmod 0644 /mnt/zroot/etc/crypttab
+
 # List the datasets of rpool for the ZFS mount generator
 mkdir --parents /mnt/zroot/etc/zfs/zfs-list.cache
 zfs list -H -t filesystem -o name,mountpoint,canmount,atime,relatime,devices,exec,readonly,setuid,nbmand,encroot,keylocation,org.openzfs.systemd:requires,org.openzfs.systemd:requires-mounts-for,org.openzfs.systemd:before,org.openzfs.systemd:after,org.openzfs.systemd:wanted-by,org.openzfs.systemd:required-by,org.openzfs.systemd:nofail,org.openzfs.systemd:ignore -r rpool >/mnt/zroot/etc/zfs/zfs-list.cache/rpool
