@@ -16,6 +16,9 @@ make_image() {
     cp "$root/boot/$kernel" "$medium/live/vmlinuz"
     cp "$boot/live.img" "$medium/live/initrd.img"
     cp iso/medium/grub.cfg "$medium/boot/grub/grub.cfg"
+    # From a CD the signed GRUB looks here, from a USB disk on the ESP.
+    mkdir -p "$medium/EFI/debian"
+    cp iso/medium/grub-esp.cfg "$medium/EFI/debian/grub.cfg"
     make_medium "$1" "$root" "$medium"
     rm -rf "$root" "$medium"
 }
