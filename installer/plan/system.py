@@ -33,9 +33,8 @@ NEVER_COPIED = (
     "etc/apt/sources.list",
     "etc/apt/sources.list.d/*",
     "etc/apt/apt.conf.d/*proxy*",
-    "var/lib/apt/lists/*",
+    "var/lib/apt/lists/*_*",
     "var/cache/apt/*.bin",
-    "var/log/*",
     "root/.bash_history",
     "boot/initrd.img-*",
 )

@@ -291,9 +291,8 @@ etc/zfs/zpool.cache
 etc/apt/sources.list
 etc/apt/sources.list.d/*
 etc/apt/apt.conf.d/*proxy*
-var/lib/apt/lists/*
+var/lib/apt/lists/*_*
 var/cache/apt/*.bin
-var/log/*
 root/.bash_history
 boot/initrd.img-*
 END
