@@ -66,6 +66,34 @@ def test_refuses_mirror_of_one_disk() -> None:
     assert not any(title.startswith("raid.boot") for title in titles), "md may begin with one member, and is then grown"
 
 
+@pytest.mark.parametrize(
+    ("over", "pool", "words"),
+    [
+        ("crypt.boot", {}, "/boot lies over an encrypted layer"),
+        ("", {}, "over an encrypted layer"),
+        ("", {"over": "partition.pool", "encryption": {}}, "which is encrypted"),
+        ("", {"over": "partition.pool"}, 'no compatibility = "grub2"'),
+        ("", {"over": "partition.pool", "properties": {"compatibility": "grub2"}}, ""),
+    ],
+)
+def test_refuses_a_boot_folder_that_grub_cannot_read(over: str, pool: dict[str, Any], words: str) -> None:
+    """fault 52, fault 53: it opens no argon2, no encrypted dataset, and no pool with newer features."""
+    base = tomllib.loads(bound(SHIPPED[0]))
+    root = base["pool"]["rpool"]
+    if over:
+        base["crypt"]["boot"] = {"over": "partition.boot"}
+        base["raid"]["boot"]["over"] = over
+    else:
+        del base["raid"]
+    if "over" in pool:
+        del base["crypt"]
+        root["vdevs"] = [{"kind": "mirror", "over": pool["over"]}]
+    root |= {key: pool[key] for key in ("encryption", "properties") if key in pool}
+    titles = [problem.title for problem in check(Recipe.model_validate(base))]
+    assert len(titles) == bool(words)
+    assert all(words in title for title in titles)
+
+
 def test_disk_taken_whole_is_no_member_of_partitions() -> None:
     """fault 15: with disk b as a spare, the mirror over the partitions has one member."""
     base = tomllib.loads(bound(SHIPPED[0]))

@@ -1,0 +1,96 @@
+"""What the installed system starts with: the same host id everywhere, and no key outside what is encrypted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from installer.plan.operation import Commands, Operation, Plan, WriteFile
+from tests.unit.plans import MIRROR, argv, commands, machine, operation, plan, position, recipe, refusal
+from tests.unit.test_plan_golden import CASES, plan_of
+
+ROOT = Path(__file__).parents[2]
+NATIVE = (
+    MIRROR.replace('[crypt.pool]\nover = "partition.pool"\n', "").replace('"crypt.pool"', '"partition.pool"')
+    + '[pool.rpool.encryption]\nsecret = "passphrase"\n'
+)
+
+
+def files(made: Plan) -> dict[str, str]:
+    return {one.action.path: one.action.content for one in made.operations if isinstance(one.action, WriteFile)}
+
+
+def hands_on_secrets(one: Operation) -> bool:
+    """Say whether an operation puts a secret anywhere but on a terminal, or into chpasswd."""
+    if not isinstance(one.action, Commands):
+        return True
+    return any(
+        command.output or ("%{" in (command.stdin or "") and command.argv[0] != "chpasswd")
+        for command in one.action.commands
+    )
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_no_key_is_written_where_a_thief_reads_it(case: str) -> None:
+    """fault 54: not into the initramfs, the ESP, /boot or any other file."""
+    made = plan_of(case)
+    assert not [one.id for one in made.operations if one.secrets and hands_on_secrets(one)]
+    for line in files(made).get("/mnt/zroot/etc/crypttab", "").splitlines()[1:]:
+        assert line.split()[2] in ("none", "/dev/urandom")
+    for one in made.operations:
+        if one.id == "boot/initramfs/complete":
+            (archive,) = [command for command in commands(made, one.id) if command.argv[0] == "cpio"]
+            listed = set((archive.stdin or "").split())
+            assert listed <= {"etc", "etc/zroot"} | {f"etc/{name}" for name in ("hostid", "hostname")} | {
+                f"etc/zroot/{name}" for name in ("members", "keymap")
+            }
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_keys_of_datasets_are_asked_for_and_never_read_from_a_file(case: str) -> None:
+    """fault 55: a key file that is missing when the machine starts."""
+    said = [word for one in plan_of(case).operations for word in one.model_dump_json().split('"')]
+    assert {word for word in said if word.startswith("keylocation=")} <= {"keylocation=prompt"}
+
+
+def test_a_recipe_cannot_name_a_key_file() -> None:
+    """fault 55"""
+    body = MIRROR.replace('mount = "/"', 'mount = "/"\nproperties = { keylocation = "file:///etc/zfs/key" }')
+    assert "keylocation: the recipe has the key encryption for this" in refusal(recipe(body), machine())
+
+
+def test_keys_of_native_encryption_are_asked_for_at_boot() -> None:
+    """fault 55"""
+    assert "keylocation=prompt" in argv(plan(recipe(NATIVE), machine()), "pools/create/rpool")
+
+
+def test_live_system_pool_target_and_initramfs_have_one_host_id() -> None:
+    """fault 56: another one, and the next start refuses the pool or forces its import."""
+    made = plan(recipe(MIRROR), machine())
+    assert argv(made, "pools/hostid")[-1] == argv(made, "system/write/hostid")[-1] == "@{hostid}"
+    assert position(made, "pools/hostid") < position(made, "pools/create/rpool")
+    assert argv(made, "boot/initramfs/complete")[1] == "/mnt/zroot/etc/hostid"
+    assert [fact.name for fact in made.facts].count("hostid") == 1
+
+
+def test_pool_is_exported_after_everything_on_it_is_unmounted() -> None:
+    """fault 56: a pool that was not exported belongs to the live system still."""
+    made = plan(recipe(MIRROR), machine())
+    export = position(made, "finish/export/rpool")
+    assert all(position(made, one.id) < export for one in made.operations if one.id.startswith("finish/unmount"))
+    assert operation(made, "finish/export/rpool").done == ("test", "!", "-e", "/proc/spl/kstat/zfs/rpool")
+    assert not [one.id for one in made.operations if "zpool import -f" in " ".join(one.model_dump_json().split('","'))]
+
+
+def test_whoever_looks_at_a_new_partition_is_waited_for() -> None:
+    """fault 41: udev does, and on a desktop its automounter."""
+    made = plan(recipe(MIRROR), machine(live=False))
+    for name in ("partitions/clear/a", "partitions/clear/b"):
+        assert all(command.retries >= 10 for command in commands(made, name))
+
+
+def test_the_live_system_mounts_nothing_by_itself() -> None:
+    """fault 41"""
+    packages = (ROOT / "iso" / "packages.list").read_text().split()
+    assert not {"udisks2", "gvfs", "udiskie", "autofs", "usbmount"} & set(packages)
