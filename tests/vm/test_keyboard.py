@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import time
 
 import pytest
 
@@ -40,5 +41,7 @@ def test_a_french_passphrase_is_typed_on_a_french_keyboard(installed: Installs) 
         machine.power_off()
     with copy.machine("boot") as machine:
         machine.console.wait_for(guest.PROMPT, within=TO_PROMPT)
-        machine.press(*KEYS, "ret")
+        for key in (*KEYS, "ret"):
+            machine.press(key)
+            time.sleep(0.5)  # QEMU holds a key for a tenth of a second, and says nothing when it has let go
         machine.console.wait_for("login:", within=TO_LOGIN)
