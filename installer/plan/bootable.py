@@ -62,7 +62,7 @@ def _root(layout: Layout) -> Iterator[Refusal]:
     for name, crypt in layers.items():
         if crypt.unlock != "passphrase":
             yield Refusal(
-                f"crypt.{name}: this version of zroot cannot open the root file system by a {crypt.unlock} key yet.",
+                f"crypt.{name}: this version of zroot cannot open the root file system by a key device yet.",
                 hint='Set unlock = "passphrase": one passphrase opens every member.',
             )
     if len({crypt.secret for crypt in layers.values()}) > 1:
