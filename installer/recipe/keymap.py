@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import string
 from collections.abc import Iterator, Mapping
 
 from installer.errors import Refusal
@@ -18,6 +19,8 @@ _PUNCTUATION = " !\"#$%&'()*+,-./0123456789:;<=>?@[\\]^_`{|}~"
 _SYMBOLS = """space exclam quotedbl numbersign dollar percent ampersand apostrophe parenleft parenright asterisk plus
     comma minus period slash zero one two three four five six seven eight nine colon semicolon less equal greater
     question at bracketleft backslash bracketright asciicircum underscore grave braceleft bar braceright asciitilde"""
+US = frozenset(_PUNCTUATION + string.ascii_letters)
+"""What the keymap "us" can type, for everybody knows it: ckbcomp takes six seconds on a slow machine."""
 NAMES = dict(zip(_SYMBOLS.split(), _PUNCTUATION, strict=True))
 """Symbol names of loadkeys; ckbcomp writes most characters as U+xxxx."""
 
@@ -64,9 +67,8 @@ def _known(symbols: Iterator[str] | list[str]) -> Iterator[str]:
             yield char
 
 
-def check_typeable(recipe: Recipe, secrets: Mapping[str, Secret], keymap_text: str) -> tuple[Refusal, ...]:
-    """Refuse passphrases with characters that the recipe's keymap cannot type; places are named, never characters."""
-    known = typeable(keymap_text)
+def check_typeable(recipe: Recipe, secrets: Mapping[str, Secret], known: frozenset[str]) -> tuple[Refusal, ...]:
+    """Refuse passphrases with characters that the recipe's keymap does not have; places are named, never characters."""
     keymap = recipe.system.keymap
     latin = set("abcdefghijklmnopqrstuvwxyz") <= known
     problems = []

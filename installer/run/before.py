@@ -108,6 +108,8 @@ def _untypeable(recipe: Recipe, secrets: Mapping[str, Secret], *, notice: Callab
     if not has_system(recipe):
         return ()
     program, name = keymap.command(recipe.system.keymap), recipe.system.keymap
+    if name == "us":
+        return keymap.check_typeable(recipe, secrets, keymap.US)
     try:
         which(program[0])
     except Refusal:
@@ -120,7 +122,7 @@ def _untypeable(recipe: Recipe, secrets: Mapping[str, Secret], *, notice: Callab
     # A variant that a layout does not have is only warned of, and the plain layout printed.
     if 'Can not find "' in compiled.err:
         return (_unknown_keymap(name, compiled.err.splitlines()[0]),)
-    return keymap.check_typeable(recipe, secrets, compiled.out)
+    return keymap.check_typeable(recipe, secrets, keymap.typeable(compiled.out))
 
 
 def _unknown_keymap(name: str, said: str) -> Refusal:

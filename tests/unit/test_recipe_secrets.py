@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from pydantic_core import PydanticSerializationError
 
 from installer.errors import Refusals
-from installer.recipe.keymap import check_typeable, typeable
+from installer.recipe.keymap import US, check_typeable, typeable
 from installer.recipe.load import load, parse
 from installer.recipe.model import Recipe
 from installer.recipe.secrets import (
@@ -215,7 +215,7 @@ def test_reads_loadkeys_in_its_other_notations() -> None:
 def test_refuses_characters_that_the_keymap_cannot_type(recipe: Recipe) -> None:
     """fault 46"""
     secrets = {"passphrase": Secret("na\u00efve passphras\u00e9"), "user-password": Secret("\u00e9t\u00e9")}
-    problems = check_typeable(recipe, secrets, keymap("us"))
+    problems = check_typeable(recipe, secrets, typeable(keymap("us")))
     assert len(problems) == 1
     assert "characters 3, 16" in problems[0].title
     assert problems[0].title.isascii()
@@ -223,10 +223,14 @@ def test_refuses_characters_that_the_keymap_cannot_type(recipe: Recipe) -> None:
 
 def test_refuses_latin_passphrase_under_a_cyrillic_keymap(recipe: Recipe) -> None:
     """fault 47"""
-    (problem,) = check_typeable(recipe, {"passphrase": Secret("correct horse")}, keymap("ru"))
+    (problem,) = check_typeable(recipe, {"passphrase": Secret("correct horse")}, typeable(keymap("ru")))
     assert "no Latin letters" in problem.message
 
 
 def test_canary_can_be_typed_under_every_latin_keymap(recipe: Recipe) -> None:
-    assert check_typeable(recipe, {"passphrase": Secret("plain words 42")}, keymap("de")) == ()
-    assert check_typeable(recipe, {"passphrase": Secret(CANARY)}, keymap("us")) == ()
+    assert check_typeable(recipe, {"passphrase": Secret("plain words 42")}, typeable(keymap("de"))) == ()
+    assert check_typeable(recipe, {"passphrase": Secret(CANARY)}, typeable(keymap("us"))) == ()
+
+
+def test_us_keymap_types_what_is_said_of_it() -> None:
+    assert typeable(keymap("us")) >= US
