@@ -9,7 +9,7 @@ BIN := .venv/bin
 RUN := $(BIN)/python -m
 PYTEST := $(RUN) pytest
 # Minutes after which no further VM test is started, so that CI ends in time; test-all has no limit.
-VM_BUDGET ?= 60
+VM_BUDGET ?= 50
 
 .PHONY: help
 help: ## this list
@@ -32,6 +32,7 @@ $(BIN)/zroot-environment: requirements-dev.lock
 
 .PHONY: iso
 iso: host $(BIN)/zroot-environment ## dist/zroot-amd64.iso
+	@mkdir -p .cache/vm  # before root makes .cache its own
 	@if [[ $$(id -u) == 0 ]]; then iso/build; else \
 		echo "Building the image needs root: a Debian is unpacked and entered (chroot) in .cache/iso."; \
 		sudo iso/build && sudo chown --recursive "$$(id -u):$$(id -g)" dist; fi
