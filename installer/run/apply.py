@@ -277,7 +277,7 @@ def state_of_disks(plan: Plan, journal: Journal) -> str:
     return (
         f"Disks {', '.join(roles)} are partly written: {done} of {len(plan.operations)} steps are done. "
         "They hold neither the old content nor a system that starts.\n"
-        "Go on with: zroot apply RECIPE --resume\n"
+        "Go on with the same command as before and --resume: zroot apply RECIPE ... --resume\n"
         f"Or start over by applying the recipe again. What was saved of the old order is in {RUN / 'undo'}."
     )
 
