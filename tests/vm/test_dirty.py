@@ -11,7 +11,7 @@ from tests.vm.guest import HEALTH, IDENTITY
 from tests.vm.installs import RECIPE, files, prepared, quick
 from tests.vm.volume import Volume
 
-pytestmark = pytest.mark.vm
+pytestmark = [pytest.mark.vm, pytest.mark.slow]
 
 
 def test_reinstall_over_md_luks_and_zfs(installed: Installs, boots: Boots) -> None:

@@ -13,10 +13,10 @@ from tests.vm.places import RESULTS
 from tests.vm.qemu import Medium
 from tests.vm.volume import Volume
 
-pytestmark = pytest.mark.vm
+pytestmark = [pytest.mark.vm, pytest.mark.slow]
 
 
-@pytest.mark.parametrize("firmware", [Firmware.BIOS, pytest.param(Firmware.UEFI, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("firmware", [Firmware.BIOS, Firmware.UEFI])
 def test_installs_from_a_usb_disk(iso: Path, firmware: Firmware) -> None:
     """fault 1: the stick is a disk like the others, and is left alone."""
     machine = empty(RESULTS / f"usb-{firmware}", iso=iso, firmware=firmware)

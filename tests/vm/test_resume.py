@@ -20,7 +20,7 @@ from tests.vm.qemu import Machine
 from tests.vm.serial import Console, plain
 from tests.vm.volume import Volume
 
-pytestmark = pytest.mark.vm
+pytestmark = [pytest.mark.vm, pytest.mark.slow]
 
 SEED = 20_261_121
 """Fixed, so that a failure can be repeated; another one is as good."""
@@ -162,7 +162,6 @@ def test_power_cut_in_the_copy(iso: Path) -> None:
     guest.assert_healthy(guest.boot(copy.machine("boot")))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("when", list(instants()))
 def test_killed_once(iso: Path, when: str) -> None:
     """fault 60"""

@@ -55,6 +55,7 @@ def test_no_secret_is_echoed_at_boot(boots: Boots, firmware: Firmware) -> None:
     assert not [name for name, secret in SECRETS.items() if secret in console]
 
 
+@pytest.mark.slow
 def test_no_secret_is_left_in_the_installed_system(installed: Installs) -> None:
     """fault 74, fault 75, fault 77"""
     places = "/var /etc /boot /root /home /opt /usr/local /run /tmp"
