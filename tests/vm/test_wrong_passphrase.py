@@ -47,6 +47,7 @@ def test_the_offer_to_reboot_reboots(installed: Installs) -> None:
         machine.wait_off(within=120)
 
 
+@pytest.mark.slow
 def test_a_member_with_another_passphrase_is_named_and_the_rest_comes_up(installed: Installs) -> None:
     copy = installed(Firmware.BIOS).copy("odd-member")
     with copy.machine("change") as machine:
