@@ -25,7 +25,10 @@ def forget(paths: tuple[str, ...]) -> tuple[Command, ...]:
     return (
         # Status 1: there was no label. What matters is proved afterwards, by `blank`.
         *(Command(argv=("zpool", "labelclear", "-f", path), success=(0, 1, 255)) for path in paths),
-        command("mdadm", "--zero-superblock", *paths),
+        # Whenever a writer closes the disk, udev has the kernel read its table anew, and for a moment the partitions
+        # are gone: mdadm and wipefs then fail to open what was there before and is there again a second later.
+        settled(),
+        Command(argv=("mdadm", "--zero-superblock", *paths), retries=10),
         Command(argv=("wipefs", "--all", *paths), retries=10),
     )
 

@@ -29,6 +29,7 @@ def test_two_disks_of_one_machine_share_no(boots: Boots, what: str) -> None:
     assert len(set(values)) == len(values)
 
 
+@pytest.mark.slow
 def test_packages_are_as_debian_made_them(installed: Installs) -> None:
     copy = installed(Firmware.BIOS).copy("verify")
     with copy.machine("boot") as machine:

@@ -19,7 +19,7 @@ from tests.vm.qemu import Machine, blank
 from tests.vm.serial import Console
 from tests.vm.volume import Volume
 
-pytestmark = pytest.mark.vm
+pytestmark = [pytest.mark.vm, pytest.mark.slow]
 
 STACKS = sorted((Path(__file__).parent / "stacks").glob("*.toml"))
 SHELL = re.compile(r"root@zroot-live:[^#]*# ")

@@ -45,7 +45,8 @@ IFS= read -rsp 'user-password (its crypt(3) hash: mkpasswd): ' secret_user_passw
 
 # Erase all labels and signatures on disk a
 status '0 1 255' zpool labelclear -f /dev/disk/by-id/scsi-K1
-mdadm --zero-superblock /dev/disk/by-id/scsi-K1
+udevadm settle --timeout=60
+again 10 mdadm --zero-superblock /dev/disk/by-id/scsi-K1
 again 10 wipefs --all /dev/disk/by-id/scsi-K1
 sgdisk --zap-all /dev/disk/by-id/scsi-K1
 again 10 blkdiscard --zeroout --offset=0 --length=1048576 /dev/disk/by-id/scsi-K1
@@ -55,7 +56,8 @@ udevadm settle --timeout=60
 
 # Erase all labels and signatures on disk b
 status '0 1 255' zpool labelclear -f /dev/disk/by-id/scsi-K2
-mdadm --zero-superblock /dev/disk/by-id/scsi-K2
+udevadm settle --timeout=60
+again 10 mdadm --zero-superblock /dev/disk/by-id/scsi-K2
 again 10 wipefs --all /dev/disk/by-id/scsi-K2
 sgdisk --zap-all /dev/disk/by-id/scsi-K2
 again 10 blkdiscard --zeroout --offset=0 --length=1048576 /dev/disk/by-id/scsi-K2

@@ -69,7 +69,8 @@ status '0 1 255' zpool labelclear -f /dev/disk/by-id/virtio-S1-part3
 status '0 1 255' zpool labelclear -f /dev/disk/by-id/virtio-S1-part4
 status '0 1 255' zpool labelclear -f /dev/disk/by-id/virtio-S1-part5
 status '0 1 255' zpool labelclear -f /dev/disk/by-id/virtio-S1
-mdadm --zero-superblock /dev/disk/by-id/virtio-S1-part1 /dev/disk/by-id/virtio-S1-part2 /dev/disk/by-id/virtio-S1-part3 /dev/disk/by-id/virtio-S1-part4 /dev/disk/by-id/virtio-S1-part5 /dev/disk/by-id/virtio-S1
+udevadm settle --timeout=60
+again 10 mdadm --zero-superblock /dev/disk/by-id/virtio-S1-part1 /dev/disk/by-id/virtio-S1-part2 /dev/disk/by-id/virtio-S1-part3 /dev/disk/by-id/virtio-S1-part4 /dev/disk/by-id/virtio-S1-part5 /dev/disk/by-id/virtio-S1
 again 10 wipefs --all /dev/disk/by-id/virtio-S1-part1 /dev/disk/by-id/virtio-S1-part2 /dev/disk/by-id/virtio-S1-part3 /dev/disk/by-id/virtio-S1-part4 /dev/disk/by-id/virtio-S1-part5 /dev/disk/by-id/virtio-S1
 sgdisk --zap-all /dev/disk/by-id/virtio-S1
 again 10 blkdiscard --zeroout --offset=0 --length=1048576 /dev/disk/by-id/virtio-S1
@@ -83,7 +84,8 @@ status '0 1 255' zpool labelclear -f /dev/disk/by-id/virtio-S2-part2
 status '0 1 255' zpool labelclear -f /dev/disk/by-id/virtio-S2-part3
 status '0 1 255' zpool labelclear -f /dev/disk/by-id/virtio-S2-part4
 status '0 1 255' zpool labelclear -f /dev/disk/by-id/virtio-S2
-mdadm --zero-superblock /dev/disk/by-id/virtio-S2-part1 /dev/disk/by-id/virtio-S2-part2 /dev/disk/by-id/virtio-S2-part3 /dev/disk/by-id/virtio-S2-part4 /dev/disk/by-id/virtio-S2
+udevadm settle --timeout=60
+again 10 mdadm --zero-superblock /dev/disk/by-id/virtio-S2-part1 /dev/disk/by-id/virtio-S2-part2 /dev/disk/by-id/virtio-S2-part3 /dev/disk/by-id/virtio-S2-part4 /dev/disk/by-id/virtio-S2
 again 10 wipefs --all /dev/disk/by-id/virtio-S2-part1 /dev/disk/by-id/virtio-S2-part2 /dev/disk/by-id/virtio-S2-part3 /dev/disk/by-id/virtio-S2-part4 /dev/disk/by-id/virtio-S2
 sgdisk --zap-all /dev/disk/by-id/virtio-S2
 again 10 blkdiscard --zeroout --offset=0 --length=1048576 /dev/disk/by-id/virtio-S2

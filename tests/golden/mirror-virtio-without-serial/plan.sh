@@ -44,7 +44,8 @@ IFS= read -rsp 'user-password (its crypt(3) hash: mkpasswd): ' secret_user_passw
 
 # Erase all labels and signatures on disk a
 status '0 1 255' zpool labelclear -f /dev/disk/by-path/pci-0000:00:04.0
-mdadm --zero-superblock /dev/disk/by-path/pci-0000:00:04.0
+udevadm settle --timeout=60
+again 10 mdadm --zero-superblock /dev/disk/by-path/pci-0000:00:04.0
 again 10 wipefs --all /dev/disk/by-path/pci-0000:00:04.0
 sgdisk --zap-all /dev/disk/by-path/pci-0000:00:04.0
 again 10 blkdiscard --zeroout --offset=0 --length=1048576 /dev/disk/by-path/pci-0000:00:04.0
@@ -54,7 +55,8 @@ udevadm settle --timeout=60
 
 # Erase all labels and signatures on disk b
 status '0 1 255' zpool labelclear -f /dev/disk/by-path/pci-0000:00:05.0
-mdadm --zero-superblock /dev/disk/by-path/pci-0000:00:05.0
+udevadm settle --timeout=60
+again 10 mdadm --zero-superblock /dev/disk/by-path/pci-0000:00:05.0
 again 10 wipefs --all /dev/disk/by-path/pci-0000:00:05.0
 sgdisk --zap-all /dev/disk/by-path/pci-0000:00:05.0
 again 10 blkdiscard --zeroout --offset=0 --length=1048576 /dev/disk/by-path/pci-0000:00:05.0

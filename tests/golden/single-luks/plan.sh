@@ -39,7 +39,8 @@ IFS= read -rsp 'user-password (its crypt(3) hash: mkpasswd): ' secret_user_passw
 
 # Erase all labels and signatures on disk a
 status '0 1 255' zpool labelclear -f /dev/disk/by-id/ata-W1
-mdadm --zero-superblock /dev/disk/by-id/ata-W1
+udevadm settle --timeout=60
+again 10 mdadm --zero-superblock /dev/disk/by-id/ata-W1
 again 10 wipefs --all /dev/disk/by-id/ata-W1
 sgdisk --zap-all /dev/disk/by-id/ata-W1
 again 10 blkdiscard --zeroout --offset=0 --length=1048576 /dev/disk/by-id/ata-W1

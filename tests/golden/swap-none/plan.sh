@@ -42,7 +42,8 @@ IFS= read -rsp 'user-password (its crypt(3) hash: mkpasswd): ' secret_user_passw
 
 # Erase all labels and signatures on disk a
 status '0 1 255' zpool labelclear -f /dev/disk/by-id/virtio-S1
-mdadm --zero-superblock /dev/disk/by-id/virtio-S1
+udevadm settle --timeout=60
+again 10 mdadm --zero-superblock /dev/disk/by-id/virtio-S1
 again 10 wipefs --all /dev/disk/by-id/virtio-S1
 sgdisk --zap-all /dev/disk/by-id/virtio-S1
 again 10 blkdiscard --zeroout --offset=0 --length=1048576 /dev/disk/by-id/virtio-S1
@@ -52,7 +53,8 @@ udevadm settle --timeout=60
 
 # Erase all labels and signatures on disk b
 status '0 1 255' zpool labelclear -f /dev/disk/by-id/virtio-S2
-mdadm --zero-superblock /dev/disk/by-id/virtio-S2
+udevadm settle --timeout=60
+again 10 mdadm --zero-superblock /dev/disk/by-id/virtio-S2
 again 10 wipefs --all /dev/disk/by-id/virtio-S2
 sgdisk --zap-all /dev/disk/by-id/virtio-S2
 again 10 blkdiscard --zeroout --offset=0 --length=1048576 /dev/disk/by-id/virtio-S2
