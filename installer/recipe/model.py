@@ -4,7 +4,7 @@ A reference is `layer.name`: `disk.a`, `partition.pool`, `raid.boot`, `crypt.poo
 A layer over `partition.pool` lies over that partition of every disk that has it: its members are named
 `pool-a`, `pool-b` after the disks' roles. A layer over another layer has one member for each of that layer's.
 
-Line of several parts are written with hyphens in TOML (`min-size`) and with underscores in Python (`min_size`).
+Keys of several parts are written with hyphens in TOML (`min-size`) and with underscores in Python (`min_size`).
 """
 
 from __future__ import annotations
