@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import groupby
 from pathlib import Path
 
@@ -61,8 +61,8 @@ class Executor:
         self._records = records
         self._stopping = stopping
         self._finished = finished
-        self._seconds: dict[str, float] = {}
-        """What each operation took in this run."""
+        self._spans: list[tuple[float, float]] = []
+        """When the operations of the present batch began and ended."""
         self._opened = False
         """Whether this run has carried out an OPEN."""
         self._unsynced: dict[str, float] = {}
@@ -80,8 +80,8 @@ class Executor:
             for batch in batches(self.plan.operations):
                 self._side_by_side(batch)
                 layer = batch[0].layer
-                longest = max(self._seconds.get(operation.id, 0.0) for operation in batch)
-                self.layers[layer] = round(self.layers.get(layer, 0.0) + longest, 3)
+                self.layers[layer] = round(self.layers.get(layer, 0.0) + covered(self._spans), 3)
+                self._spans.clear()
         except ZrootError:
             with contextlib.suppress(ZrootError):  # a disk that no longer answers is the first error's business
                 self._commit_now()
@@ -137,7 +137,9 @@ class Executor:
         except ZrootError as error:
             self._fail(operation, error, seconds=time.monotonic() - began)
             return
-        seconds = self._seconds[operation.id] = time.monotonic() - began
+        ended = time.monotonic()
+        self._spans.append((began, ended))
+        seconds = ended - began
         self._opened = self._opened or operation.effect is Effect.OPEN
         if operation.effect is Effect.CREATE:
             self._unsynced[operation.id] = seconds
@@ -232,6 +234,15 @@ def batches(operations: tuple[Operation, ...]) -> Iterator[tuple[Operation, ...]
     for key, group in groupby(enumerate(operations), lambda pair: pair[1].together or pair[0]):
         del key
         yield tuple(operation for _, operation in group)
+
+
+def covered(spans: Iterable[tuple[float, float]]) -> float:
+    """Return the seconds during which at least one of the spans lasted: side by side counts once, in turn twice."""
+    total, until = 0.0, 0.0
+    for began, ended in sorted(spans):
+        total += max(0.0, ended - max(began, until))
+        until = max(until, ended)
+    return total
 
 
 def _advance(active: dict[str, Steps[None]], failures: list[ZrootError]) -> list[Running]:

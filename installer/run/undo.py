@@ -77,8 +77,8 @@ class UndoKit:
                 continue
             self._folder.mkdir(mode=0o700, exist_ok=True)
             self._try(f"the header of {argv[-1]}", self._header, argv[-1], name)
-            if copy_to:
-                self._try(f"a copy in {copy_to}", _copy, self._folder, copy_to)
+            if copy_to and (saved := self._folder / f"{name}.img").exists():
+                self._try(f"a copy in {copy_to}", _copy_file, saved, copy_to)
 
     def _listing(self, argv: tuple[str, ...], name: str) -> None:
         # zpool import exits with 1 where there is nothing to import.
@@ -124,6 +124,10 @@ def _put(path: Path, text: str) -> None:
 
 
 def _copy(source: Path, target: Path) -> None:
-    target.mkdir(mode=0o700, exist_ok=True)
     for file in source.iterdir():
-        shutil.copyfile(file, target / file.name)
+        _copy_file(file, target)
+
+
+def _copy_file(file: Path, target: Path) -> None:
+    target.mkdir(mode=0o700, exist_ok=True)
+    shutil.copyfile(file, target / file.name)

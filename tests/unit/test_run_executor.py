@@ -16,7 +16,7 @@ from run_plans import events, execute, journal, note, operation, plan, times
 from installer.errors import Stopped, ZrootError
 from installer.plan.operation import Command, Commands, Effect, Fact, FactKind, Layer, Operation, WriteFile
 from installer.run.events import Failed, Finished, Output
-from installer.run.executor import StepError
+from installer.run.executor import StepError, covered
 from installer.run.journal import JOURNAL
 
 
@@ -30,6 +30,13 @@ def test_carries_operations_out_in_order_and_journals_their_durations(tmp_path: 
     assert (tmp_path / "d/f").exists()
     assert list(kept.ended) == ["a", "b", "c"]
     assert kept.ended["c"] >= 0.2
+
+
+def test_side_by_side_counts_once_and_in_turn_counts_twice() -> None:
+    assert covered([(1, 3), (2, 4)]) == 3
+    assert covered([(4, 5), (1, 3)]) == 3
+    assert covered([(1, 9), (2, 3)]) == 8
+    assert covered([]) == 0
 
 
 def test_a_created_thing_is_never_created_twice(tmp_path: Path) -> None:
