@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
+import time
+import zoneinfo
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
 
 from installer.errors import ZrootError
+from installer.machine import recording
+from installer.machine.hotplug import Watch
+from installer.machine.model import Machine
+from installer.machine.probe import probe
+from installer.machine.read import read
 from installer.process import detach
 from installer.recipe.secrets import Secret
 from installer.run import control
 from installer.run.apply import EVENTS, RUN, SOCKET
-from installer.run.events import Ended, Stamped, read
+from installer.run.events import Ended, Stamped
+from installer.run.events import read as read_events
 
 UNIT = "zroot-engine"
 SYSTEMD = Path("/run/systemd/system")
@@ -49,7 +59,7 @@ class Client:
         path = self._run / EVENTS
         if not path.exists():
             return []
-        found = list(read(path, offset=self._offset))
+        found = list(read_events(path, offset=self._offset))
         self._offset = found[-1][1] if found else self._offset
         return [stamped for stamped, _ in found]
 
@@ -60,15 +70,59 @@ class Client:
         except OSError:
             raise ZrootError("The engine does not run any more.", hint="Its last words are in the events.") from None
 
+    def machine(self) -> Machine:
+        """Look at this machine, which takes seconds; raises ZrootError."""
+        return probe()
+
+    def changes(self) -> Changes:
+        """Return what tells that disks came or went; made before the first look, so that nothing is missed."""
+        return Watch()
+
+    def timezones(self) -> list[str]:
+        """Name the time zones that this system knows."""
+        return sorted(zoneinfo.available_timezones()) or ["Etc/UTC"]
+
     def running(self) -> bool:
         """Tell whether an engine has begun here and not said its last word."""
         path = self._run / EVENTS
         if not path.exists():
             return False
         last = None
-        for stamped, _ in read(path):
+        for stamped, _ in read_events(path):
             last = stamped.what
         return last is not None and not isinstance(last, Ended) and _alive(self._run / "lock")
+
+
+class Recorded(Client):
+    """The same over a recorded machine: everything can be looked at and answered, and the engine refuses."""
+
+    def __init__(self, recording: Path, run: Path | None = None) -> None:
+        super().__init__(run or Path(tempfile.mkdtemp(prefix="zroot-demo-")))
+        self._recording = recording
+
+    def machine(self) -> Machine:
+        """Return the recorded machine; raises Refusal if the file is none."""
+        return read(recording.load(self._recording))
+
+    def changes(self) -> Changes:
+        """Return what never tells of a change."""
+        return Still()
+
+
+class Changes(Protocol):
+    """Tells that disks came or went."""
+
+    def wait(self, seconds: float) -> bool:
+        """Wait at most this long; return whether something changed."""
+
+
+class Still:
+    """A machine on which nothing changes."""
+
+    def wait(self, seconds: float) -> bool:
+        """Wait, and return that nothing changed."""
+        time.sleep(seconds)
+        return False
 
 
 def _alive(lock: Path) -> bool:

@@ -1,0 +1,145 @@
+"""What a person has answered so far: one frozen value, so that Back is exact. It becomes a recipe, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from installer.frozen import Frozen
+from installer.recipe.model import Firmware, SwapKind, VdevKind
+from installer.recipe.secrets import Secret
+
+GIB = 1024**3
+
+
+class Encryption(StrEnum):
+    """What lies between the partitions and the pool."""
+
+    LUKS = "luks2"
+    NATIVE = "native"
+    NONE = "none"
+
+
+class Datasets(StrEnum):
+    """Layouts to choose; the chosen one can then be edited."""
+
+    SEPARATE = "separate"
+    SIMPLE = "simple"
+
+
+class Dataset(Frozen):
+    """A dataset beside the root's own, as the pool screen edits it."""
+
+    name: str
+    mount: str
+
+
+LAYOUTS: Mapping[Datasets, tuple[Dataset, ...]] = {
+    Datasets.SEPARATE: (
+        Dataset(name="home", mount="/home"),
+        Dataset(name="home/root", mount="/root"),
+        Dataset(name="srv", mount="/srv"),
+        Dataset(name="var/log", mount="/var/log"),
+        Dataset(name="var/cache", mount="/var/cache"),
+    ),
+    Datasets.SIMPLE: (Dataset(name="home", mount="/home"),),
+}
+
+
+class Answers(Frozen):
+    """Every answer, with the defaults that a person may simply accept. None means: as the other answers suggest."""
+
+    keymap: str = "us"
+
+    disks: tuple[str, ...] = ()
+    """Identities, in the order in which they were chosen: roles a, b, c, ..."""
+
+    esp_size: str = "512M"
+    boot_size: str = "1G"
+    swap: SwapKind = SwapKind.ZRAM
+    swap_size: str = "4G"
+    """Of a swap partition or zvol."""
+
+    metadata: str = "1.2"
+    """Of the md array that holds /boot."""
+
+    encryption: Encryption = Encryption.LUKS
+    passphrase: Secret | None = None
+    discard: bool = True
+
+    pool: str = "rpool"
+    topology: VdevKind | None = None
+    ashift: int | None = None
+    autotrim: bool = True
+    compression: str = "lz4"
+    acltype: str = "posixacl"
+    xattr: str = "sa"
+    dnodesize: str = "auto"
+    relatime: bool = True
+    datasets: tuple[Dataset, ...] = LAYOUTS[Datasets.SEPARATE]
+
+    firmware: tuple[Firmware, ...] = (Firmware.BIOS, Firmware.UEFI)
+    timeout: str = "3"
+    arguments: str = "quiet"
+    serial_console: bool = False
+
+    hostname: str = ""
+    user: str = ""
+    user_password: Secret | None = None
+    """None: the passphrase serves as password too."""
+    ssh_key: str = ""
+    locale: str = "en_US.UTF-8"
+    timezone: str = "Etc/UTC"
+    static: bool = False
+    """Whether the network has a fixed address instead of DHCP."""
+    interface: str = "en* eth*"
+    address: str = ""
+    gateway: str = ""
+    dns: str = ""
+
+
+ROLES = "abcdefghijklmnopqrstuvwxyz"
+"""Names of the disks in the recipe, in the order in which they were chosen."""
+
+
+def topology(answers: Answers) -> VdevKind:
+    """Return the chosen topology, or the one that suits the number of disks: any disk may die, two of four."""
+    if answers.topology in topologies(len(answers.disks)):
+        return answers.topology
+    return topologies(len(answers.disks))[0]
+
+
+def topologies(count: int) -> tuple[VdevKind, ...]:
+    """Return what can be built of so many disks, the recommended one first."""
+    if count <= 1:
+        return (VdevKind.SINGLE,)
+    if count == 2:
+        return (VdevKind.MIRROR, VdevKind.STRIPE)
+    if count == 3:
+        return (VdevKind.RAIDZ1, VdevKind.MIRROR, VdevKind.RAIDZ2, VdevKind.STRIPE)
+    mirrors = (VdevKind.STRIPED_MIRRORS,) if count % 2 == 0 else ()
+    return (VdevKind.RAIDZ2, *mirrors, VdevKind.RAIDZ1, VdevKind.RAIDZ3, VdevKind.MIRROR, VdevKind.STRIPE)
+
+
+def usable(kind: VdevKind, *, count: int, size: int) -> int:
+    """Return the bytes that a pool of so many members of this size can hold, before ZFS's own needs."""
+    match kind:
+        case VdevKind.MIRROR:
+            return size
+        case VdevKind.STRIPED_MIRRORS:
+            return size * (count // 2)
+        case VdevKind.RAIDZ1 | VdevKind.RAIDZ2 | VdevKind.RAIDZ3:
+            return size * (count - int(kind[-1]))
+    return size * count
+
+
+def survives(kind: VdevKind, *, count: int) -> tuple[int, int]:
+    """Return how many disks may fail: any so many, and so many at the best."""
+    match kind:
+        case VdevKind.MIRROR:
+            return count - 1, count - 1
+        case VdevKind.STRIPED_MIRRORS:
+            return 1, count // 2
+        case VdevKind.RAIDZ1 | VdevKind.RAIDZ2 | VdevKind.RAIDZ3:
+            return int(kind[-1]), int(kind[-1])
+    return 0, 0

@@ -1,0 +1,85 @@
+"""The guided install: one wizard over frozen answers. It yields a recipe, shows its plan, draws the events."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import ClassVar
+
+os.environ.setdefault("TEXTUAL_DISABLE_KITTY_KEY", "1")  # consoles and serial lines do not know it
+
+from textual import work
+from textual.app import App
+from textual.binding import BindingType
+from textual.events import Resize
+from textual.worker import get_current_worker
+
+from installer.errors import ZrootError
+from installer.machine.model import Machine
+from installer.run.client import Client
+from screens.answers import Answers
+from screens.desk import Desk
+from screens.step import Left, Move, Step, TooSmall
+from screens.system import System
+
+STEPS: Sequence[type[Step]] = (System,)
+"""In their order."""
+
+SMALLEST = (60, 20)
+"""Columns and lines: below this the widgets no longer fit."""
+
+
+class Guided(App[int]):
+    """The app: holds the machine as it is now, the way to the engine, and the wizard."""
+
+    ENABLE_COMMAND_PALETTE = False
+    BINDINGS: ClassVar[list[BindingType]] = []
+
+    def __init__(self, client: Client, *, answers: Answers | None = None) -> None:
+        super().__init__(ansi_color=True)
+        self.theme = "ansi-dark"
+        self.animation_level = "none"
+        self.desk = Desk(client, steps=sum(1 for step in STEPS if step.number))
+        self.answers = answers or Answers()
+
+    def on_mount(self) -> None:
+        self.watch_machine()
+        self.guide()
+
+    @work(name="wizard")
+    async def guide(self) -> None:
+        """Go through the steps; Back shows the one before as it was left."""
+        place, answers = 0, self.answers
+        while place < len(STEPS):
+            left: Left = await self.push_screen_wait(STEPS[place](self.desk, answers))
+            answers = left.answers
+            place += 1 if left.move is Move.NEXT else -1
+            place = max(place, 0)
+        self.exit(0)
+
+    @work(name="machine", thread=True)
+    def watch_machine(self) -> None:
+        """Look at the machine, and again whenever a disk came or went; never in the way of a key."""
+        worker = get_current_worker()
+        changes = self.desk.client.changes()
+        while not worker.is_cancelled:
+            try:
+                machine = self.desk.client.machine()
+                self.call_from_thread(self._know, machine, "")
+            except ZrootError as error:
+                self.call_from_thread(self._know, None, str(error))
+            while not worker.is_cancelled and not changes.wait(1.0):
+                pass
+
+    def _know(self, machine: Machine | None, trouble: str) -> None:
+        self.desk.machine, self.desk.trouble = machine, trouble
+        for screen in self.screen_stack:
+            if isinstance(screen, Step) and machine:
+                screen.machine_changed(machine)
+
+    def on_resize(self, event: Resize) -> None:
+        small = event.size.width < SMALLEST[0] or event.size.height < SMALLEST[1]
+        if small and not isinstance(self.screen, TooSmall):
+            self.push_screen(TooSmall())
+        elif not small and isinstance(self.screen, TooSmall):
+            self.screen.dismiss(None)

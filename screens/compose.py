@@ -1,0 +1,230 @@
+"""From answers to a recipe: the guided install yields nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import tomlkit
+
+from installer.errors import Refusal, Refusals
+from installer.recipe import rules
+from installer.recipe.load import parse
+from installer.recipe.model import Recipe, SwapKind, VdevKind
+from installer.recipe.secrets import Kind, Secret, check_secrets, unfit
+from installer.recipe.write import selector
+from screens.answers import ROLES, Answers, Encryption, topology
+
+ENCRYPTIONS = {Encryption.LUKS: "LUKS", Encryption.NATIVE: "native encryption", Encryption.NONE: "clear text"}
+TOPOLOGIES = {
+    VdevKind.SINGLE: "one disk",
+    VdevKind.STRIPE: "a stripe",
+    VdevKind.MIRROR: "a mirror",
+    VdevKind.STRIPED_MIRRORS: "striped mirrors",
+    VdevKind.RAIDZ1: "RAID-Z1",
+    VdevKind.RAIDZ2: "RAID-Z2",
+    VdevKind.RAIDZ3: "RAID-Z3",
+}
+PASSPHRASE = "passphrase"  # noqa: S105 - a name
+USER_PASSWORD = "user-password"  # noqa: S105 - a name
+
+FIELDS: Mapping[str, str] = {
+    "system.hostname": "hostname",
+    "system.user.name": "user",
+    "system.user.password": "user_password",
+    "system.user.ssh-keys": "ssh_key",
+    "system.keymap": "keymap",
+    "system.locale": "locale",
+    "system.timezone": "timezone",
+    "system.network.interface": "interface",
+    "system.network.address": "address",
+    "system.network.gateway": "gateway",
+    "system.network.dns": "dns",
+    "system.network": "address",
+    "boot.timeout": "timeout",
+    "boot.arguments": "arguments",
+    "boot.firmware": "firmware",
+    "boot.esp": "esp_size",
+    "swap.size": "swap_size",
+    "swap": "swap",
+    "disks": "disks",
+    "pool": "pool",
+}
+"""The answer that a key of the recipe comes from; the longest beginning counts."""
+
+
+def recipe(answers: Answers) -> Recipe:
+    """Return the recipe of these answers; raises Refusals with what is wrong with their syntax."""
+    return parse(tomlkit.dumps(document(answers)), source="the answers")
+
+
+def secrets(answers: Answers) -> dict[str, Secret]:
+    """Return the values of the secrets that the recipe names, as far as they were given."""
+    found = {}
+    if answers.passphrase and answers.encryption is not Encryption.NONE:
+        found[PASSPHRASE] = answers.passphrase
+    password = answers.user_password or (answers.passphrase if answers.encryption is not Encryption.NONE else None)
+    if password:
+        found[USER_PASSWORD] = password
+    return found
+
+
+def problems(answers: Answers) -> dict[str, list[str]]:
+    """Return what is wrong, by the name of the answer; under "" what belongs to none of them."""
+    found: dict[str, list[str]] = {}
+    for refusal in _refusals(answers):
+        found.setdefault(field_of(refusal.title), []).append(" ".join(str(refusal).split("\n")))
+    return found
+
+
+def field_of(title: str) -> str:
+    """Return the answer that a refusal is about: its title begins with the key."""
+    key = title.partition(" ")[0].rstrip(":").partition("[")[0]
+    known = [path for path in FIELDS if key == path or key.startswith((path + ".", path + "["))]
+    return FIELDS[max(known, key=len)] if known else ""
+
+
+def secret_problem(text: str, kind: Kind) -> str:
+    """Say what is wrong with a passphrase or password of this kind; nothing if it may be used."""
+    fault = unfit(Secret(text), kind)
+    return f"It {fault[0]}. {fault[1]}" if fault else ""
+
+
+def _refusals(answers: Answers) -> tuple[Refusal, ...]:
+    try:
+        made = recipe(answers)
+    except Refusals as error:
+        return tuple(problem for problem in error.problems if isinstance(problem, Refusal))
+    return (*rules.check(made), *check_secrets(made, secrets(answers)))
+
+
+def document(answers: Answers) -> dict[str, Any]:
+    """Return the recipe as plain data, in the order in which it is written."""
+    title = f"Debian on {TOPOLOGIES[topology(answers)]}, {ENCRYPTIONS[answers.encryption]}, md /boot"
+    made: dict[str, Any] = {
+        "zroot": 1,
+        "title": title,
+        "disks": {role: dict([selector(name)]) for role, name in zip(ROLES, answers.disks, strict=False)},
+        "partition": list(_partitions(answers)),
+        "raid": {
+            "boot": {
+                "over": "partition.boot",
+                "level": 1,
+                "metadata": answers.metadata,
+                "filesystem": "ext4",
+                "mount": "/boot",
+            }
+        },
+    }
+    crypt, swap = _crypt(answers), _swap(answers)
+    if answers.swap is SwapKind.RAID:
+        made["raid"]["swap"] = {"over": "partition.swap", "level": 1}
+    if crypt:
+        made["crypt"] = crypt
+    return made | {
+        "pool": {answers.pool: _pool(answers)},
+        "swap": swap,
+        "system": _system(answers),
+        "boot": _boot(answers),
+    }
+
+
+def _partitions(answers: Answers) -> Iterator[dict[str, str]]:
+    yield {"name": "bios", "size": "1M", "type": "ef02"}
+    yield {"name": "esp", "size": answers.esp_size, "type": "ef00"}
+    yield {"name": "boot", "size": answers.boot_size, "type": "fd00"}
+    if answers.swap in (SwapKind.RANDOM_KEY, SwapKind.RAID):
+        code = "8200" if answers.swap is SwapKind.RANDOM_KEY else "fd00"
+        yield {"name": "swap", "size": answers.swap_size, "type": code}
+    yield {"name": "pool", "size": "rest", "type": "8309" if answers.encryption is Encryption.LUKS else "bf00"}
+
+
+def _crypt(answers: Answers) -> dict[str, Any]:
+    layers: dict[str, Any] = {}
+    if answers.encryption is Encryption.LUKS:
+        layers["pool"] = {"over": "partition.pool", "kind": "luks2", "discard": answers.discard}
+    if answers.swap is SwapKind.RAID and answers.encryption is not Encryption.NONE:
+        layers["swap"] = {"over": "raid.swap", "kind": "luks2", "discard": answers.discard}
+    return layers
+
+
+def _swap(answers: Answers) -> dict[str, Any]:
+    match answers.swap:
+        case SwapKind.RANDOM_KEY:
+            return {"kind": "random-key", "over": "partition.swap"}
+        case SwapKind.RAID:
+            clear = answers.encryption is Encryption.NONE
+            return {"kind": "raid", "over": "raid.swap" if clear else "crypt.swap"}
+        case SwapKind.ZVOL:
+            return {"kind": "zvol", "size": answers.swap_size}
+    return {"kind": str(answers.swap)}
+
+
+def _pool(answers: Answers) -> dict[str, Any]:
+    over = "crypt.pool" if answers.encryption is Encryption.LUKS else "partition.pool"
+    trim = answers.autotrim and (answers.discard or answers.encryption is not Encryption.LUKS)
+    made: dict[str, Any] = {"vdevs": [{"kind": str(topology(answers)), "over": over}]}
+    if answers.ashift:
+        made["ashift"] = answers.ashift
+    made |= {
+        "bootfs": "ROOT/debian",
+        "properties": {"autotrim": "on" if trim else "off"},
+        "filesystem": {
+            "compression": answers.compression,
+            "acltype": answers.acltype,
+            "xattr": answers.xattr,
+            "dnodesize": answers.dnodesize,
+            "relatime": "on" if answers.relatime else "off",
+        },
+        "dataset": list(_datasets(answers)),
+    }
+    if answers.encryption is Encryption.NATIVE:
+        made["encryption"] = {"secret": PASSPHRASE}
+    return made
+
+
+def _datasets(answers: Answers) -> Iterator[dict[str, Any]]:
+    yield {"name": "ROOT", "mount": "none", "canmount": "off"}
+    yield {"name": "ROOT/debian", "mount": "/", "canmount": "noauto"}
+    listed = {dataset.name for dataset in answers.datasets}
+    parents: set[str] = set()
+    for dataset in answers.datasets:
+        parent, _, _ = dataset.name.rpartition("/")
+        if parent and parent not in listed | parents:
+            parents.add(parent)
+            yield {"name": parent, "mount": f"/{parent}", "canmount": "off"}
+        more = {"properties": {"com.sun:auto-snapshot": "false"}} if dataset.name == "var/cache" else {}
+        yield {"name": dataset.name, "mount": dataset.mount} | more
+
+
+def _system(answers: Answers) -> dict[str, Any]:
+    user: dict[str, Any] = {"name": answers.user}
+    if USER_PASSWORD in secrets(answers) or not answers.ssh_key:
+        user["password"] = USER_PASSWORD
+    if answers.ssh_key:
+        user["ssh-keys"] = [answers.ssh_key]
+    network: dict[str, Any] = {"interface": answers.interface}
+    if answers.static:
+        network |= {"address": answers.address}
+        network |= {"gateway": answers.gateway} if answers.gateway else {}
+        network |= {"dns": answers.dns.split()} if answers.dns else {}
+    return {
+        "source": "live",
+        "hostname": answers.hostname,
+        "locale": answers.locale,
+        "keymap": answers.keymap,
+        "timezone": answers.timezone,
+        "network": network,
+        "user": user,
+    }
+
+
+def _boot(answers: Answers) -> dict[str, Any]:
+    consoles = ["console=tty0", "console=ttyS0,115200"] if answers.serial_console else []
+    timeout: int | str = int(answers.timeout) if answers.timeout.isdecimal() else answers.timeout
+    return {
+        "loader": "grub",
+        "firmware": [str(firmware) for firmware in answers.firmware],
+        "timeout": timeout,
+        "arguments": [*answers.arguments.split(), *consoles],
+    }

@@ -1,0 +1,267 @@
+"""The controls of every screen. Plain glyphs, no border, and each works with arrows, space, Enter and Tab alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.events import Click, Focus
+from textual.message import Message
+from textual.reactive import reactive
+from textual.screen import ModalScreen
+from textual.widget import Widget
+from textual.widgets import Input, OptionList, Static
+from textual.widgets.option_list import Option
+
+from installer.recipe.reasons import REASONS
+
+
+class Changed(Message):
+    """An answer changed."""
+
+    def __init__(self, control: Widget) -> None:
+        super().__init__()
+        self.of = control
+
+
+class Accepted(Message):
+    """Enter was pressed in a control: the focus goes on."""
+
+    def __init__(self, control: Widget) -> None:
+        super().__init__()
+        self.of = control
+
+
+class Entry(Input):
+    """A line of text."""
+
+    def __init__(self, value: str = "", *, secret: bool = False, hint: str = "", longest: int = 512) -> None:
+        super().__init__(
+            value, password=secret, placeholder=hint, max_length=longest, compact=True, select_on_focus=not secret
+        )
+        self.cursor_blink = False
+
+    def answer(self) -> Any:
+        """Return the text."""
+        return self.value
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        event.stop()
+        self.post_message(Changed(self))
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.post_message(Accepted(self))
+
+
+class Pick(Static, can_focus=True):
+    """One of a few choices; left, right and space go through them."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("right,space", "turn(1)", "next choice", show=False),
+        Binding("left", "turn(-1)", "choice before", show=False),
+        Binding("enter", "accept", "accept", show=False),
+    ]
+    index: reactive[int] = reactive(0)
+
+    def __init__(self, choices: Sequence[tuple[Any, str]], value: Any) -> None:
+        super().__init__()
+        self.choices = list(choices)
+        self.set_reactive(Pick.index, self._place(value))
+
+    def answer(self) -> Any:
+        """Return the value of the choice."""
+        return self.choices[self.index][0]
+
+    def offer(self, choices: Sequence[tuple[Any, str]], value: Any) -> None:
+        """Change what can be chosen, as other answers require."""
+        self.choices = list(choices)
+        self.set_reactive(Pick.index, self._place(value))
+        self.refresh(layout=True)
+
+    def _place(self, value: Any) -> int:
+        return next((place for place, (known, _) in enumerate(self.choices) if known == value), 0)
+
+    def render(self) -> Content:
+        words = self.choices[self.index][1]
+        return Content(f"< {words} >" if len(self.choices) > 1 else f"  {words}")
+
+    def watch_index(self) -> None:
+        self.post_message(Changed(self))
+
+    def action_turn(self, by: int) -> None:
+        self.index = (self.index + by) % len(self.choices)
+
+    def action_accept(self) -> None:
+        self.post_message(Accepted(self))
+
+    def on_click(self, event: Click) -> None:
+        self.action_turn(1)
+
+
+class Tick(Pick):
+    """Yes or no."""
+
+    def __init__(self, words: str, value: bool) -> None:
+        super().__init__([(False, f"[ ] {words}"), (True, f"[x] {words}")], value)
+
+    def render(self) -> Content:
+        return Content(self.choices[self.index][1])
+
+
+class Lookup(Pick):
+    """One of many: space opens a list that can be searched, and takes what is typed if the list is not complete."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("space,right,left", "look_up", "search", show=False)]
+
+    def __init__(self, choices: Sequence[tuple[Any, str]], value: Any, *, title: str, free: bool = False) -> None:
+        super().__init__(choices, value)
+        self._title, self._free = title, free
+        if value not in [known for known, _ in choices]:
+            self.choices.append((value, str(value)))
+            self.set_reactive(Pick.index, len(self.choices) - 1)
+
+    def render(self) -> Content:
+        return Content(f"{self.choices[self.index][1]}  (space: list)")
+
+    def action_look_up(self) -> None:
+        self.app.push_screen(Search(self._title, self.choices, free=self._free), self._found)
+
+    def on_click(self, event: Click) -> None:
+        self.action_look_up()
+
+    def _found(self, value: Any) -> None:
+        if value is None:
+            return
+        if value not in [known for known, _ in self.choices]:
+            self.choices.append((value, str(value)))
+        self.index = self._place(value)
+        self.refresh()
+
+
+class Search(ModalScreen[Any]):
+    """A list that is narrowed down by typing."""
+
+    CSS = """
+    Search { align: center middle; }
+    Search > Vertical { width: 70; max-width: 100%; height: 20; border: solid $primary; padding: 0 1; }
+    Search OptionList { height: 1fr; border: none; padding: 0; scrollbar-size: 1 1; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "dismiss(None)", "Back"),
+        Binding("down", "move(1)", show=False),
+        Binding("up", "move(-1)", show=False),
+        Binding("pagedown", "move(10)", show=False),
+        Binding("pageup", "move(-10)", show=False),
+    ]
+
+    def __init__(self, title: str, choices: Iterable[tuple[Any, str]], *, free: bool) -> None:
+        super().__init__()
+        self._title = title
+        self._choices = list(choices)
+        self._free = free
+        self._shown: list[Any] = []
+
+    def compose(self) -> ComposeResult:
+        with Vertical():
+            yield Static(f"{self._title}: type to search, arrows, Enter to take, Esc to leave", markup=False)
+            yield Entry()
+            options: OptionList = OptionList(markup=False)
+            options.can_focus = False
+            yield options
+
+    def on_mount(self) -> None:
+        self._narrow("")
+
+    def on_changed(self, event: Changed) -> None:
+        event.stop()
+        self._narrow(self.query_one(Entry).value)
+
+    def on_accepted(self, event: Accepted) -> None:
+        event.stop()
+        place = self.query_one(OptionList).highlighted
+        typed = self.query_one(Entry).value.strip()
+        if place is not None and self._shown:
+            self.dismiss(self._shown[place])
+        elif self._free and typed:
+            self.dismiss(typed)
+
+    def action_move(self, by: int) -> None:
+        options = self.query_one(OptionList)
+        if self._shown:
+            options.highlighted = min(max((options.highlighted or 0) + by, 0), len(self._shown) - 1)
+
+    def _narrow(self, text: str) -> None:
+        wanted = text.strip().lower()
+        found = [(value, words) for value, words in self._choices if wanted in f"{value} {words}".lower()]
+        self._shown = [value for value, _ in found]
+        options = self.query_one(OptionList)
+        options.clear_options()
+        options.add_options([Option(words) for _, words in found])
+        if found:
+            options.highlighted = 0
+
+
+class Press(Static, can_focus=True):
+    """A button."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter,space", "press", "press", show=False)]
+
+    class Pressed(Message):
+        """The button was pressed."""
+
+        def __init__(self, button: Press) -> None:
+            super().__init__()
+            self.button = button
+
+    def __init__(self, words: str, *, id: str) -> None:
+        super().__init__(Content(f"[ {words} ]"), id=id)
+
+    def action_press(self) -> None:
+        self.post_message(self.Pressed(self))
+
+    def on_click(self, event: Click) -> None:
+        self.action_press()
+
+
+Control = Entry | Pick
+
+
+class Field(Vertical):
+    """A label, a control, and below it what is wrong with the answer."""
+
+    def __init__(self, name: str, label: str, control: Control, *, reason: str = "", help: str = "") -> None:
+        super().__init__(id=f"field-{name.replace('_', '-')}")
+        self.answers = name
+        """Name of the answer that it gives."""
+        self.control = control
+        self._label = label
+        self.reason = " ".join(part for part in (REASONS.get(reason, ""), help) if part)
+        """Why the default is what it is, and what else there is to know: the help of this field."""
+
+    def compose(self) -> ComposeResult:
+        with Horizontal(classes="row"):
+            yield Static(self._label, classes="label", markup=False)
+            yield self.control
+        yield Static("", classes="problem", markup=False)
+
+    @property
+    def label(self) -> str:
+        """The words before the control."""
+        return self._label
+
+    def say(self, problem: str) -> None:
+        """Show what is wrong, or nothing."""
+        message = self.query_one(".problem", Static)
+        message.update(Content(f"! {problem}") if problem else "")
+        message.display = bool(problem)
+
+    def on_mount(self) -> None:
+        self.query_one(".problem").display = False
+
+    def on_focus(self, event: Focus) -> None:
+        self.control.focus()

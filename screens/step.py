@@ -1,0 +1,252 @@
+"""A step of the guided install: what all of its screens have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, VerticalScroll
+from textual.content import Content
+from textual.events import DescendantFocus
+from textual.geometry import Offset
+from textual.screen import ModalScreen, Screen
+from textual.widget import Widget
+from textual.widgets import Input, Static
+
+from screens import compose as composing
+from screens.answers import Answers
+from screens.desk import Desk
+from screens.fields import Accepted, Changed, Field, Press
+
+if TYPE_CHECKING:
+    from installer.machine.model import Machine
+
+
+class Move(StrEnum):
+    """Where a person wants to go."""
+
+    NEXT = "next"
+    BACK = "back"
+
+
+@dataclass(frozen=True)
+class Left:
+    """How a screen was left: with these answers, that way."""
+
+    answers: Answers
+    move: Move
+
+
+class Step(Screen[Left]):
+    """One screen of questions. It is made from answers and dismisses once, with new ones."""
+
+    title_words: ClassVar[str] = ""
+    number: ClassVar[int] = 0
+    """Of the steps that have one, from 1."""
+    general_help: ClassVar[str] = ""
+    """What F1 says about the screen as a whole."""
+    AUTO_FOCUS = None
+    CSS = """
+    Step { layout: vertical; }
+    #bar { height: 1; background: $primary; color: $background; text-style: bold; padding: 0 1; }
+    #body { height: 1fr; padding: 1 2 0 2; scrollbar-size: 1 1; }
+    #help { height: 2; padding: 0 2; color: $text-muted; }
+    #buttons { height: 1; padding: 0 2; }
+    #buttons Press { margin-right: 2; width: auto; }
+    #keys { height: 1; background: $surface; padding: 0 1; }
+    Field { height: auto; }
+    Field .row { height: auto; }
+    Field .label { width: 22; }
+    Field Entry { width: 1fr; }
+    Field Pick { width: 1fr; height: auto; }
+    Field .problem { color: $error; text-style: bold; padding-left: 22; height: auto; }
+    Field Pick:focus, Press:focus { text-style: reverse bold; }
+    .words { height: auto; margin-bottom: 1; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("f1", "help", "Help", key_display="F1"),
+        Binding("escape", "back", "Back", key_display="Esc"),
+        Binding("f10", "next", "Next", key_display="F10"),
+        Binding("up", "app.focus_previous", "up", show=False),
+        Binding("down", "app.focus_next", "down", show=False),
+    ]
+
+    def __init__(self, desk: Desk, answers: Answers) -> None:
+        super().__init__()
+        self.desk = desk
+        self.first = answers
+        """As they were when the screen was made."""
+
+    # What a screen says.
+
+    def body(self) -> ComposeResult:
+        """Give the widgets of the screen."""
+        raise NotImplementedError
+
+    def collect(self) -> Answers:
+        """Return the answers as they stand on the screen."""
+        given = {field.answers: field.control.answer() for field in self.fields()}
+        known = {name: value for name, value in given.items() if name in Answers.model_fields}
+        return self.first.model_copy(update=known)
+
+    def problems(self, answers: Answers) -> Mapping[str, str]:
+        """Say what is wrong, by the name of the field; what other screens ask is not looked at."""
+        found = composing.problems(answers)
+        own = {field.answers for field in self.fields()}
+        return {name: said[0] for name, said in found.items() if name in own}
+
+    def redraw(self, answers: Answers) -> None:
+        """Draw again what depends on answers; called after every change, and once at the start."""
+
+    def machine_changed(self, machine: Machine) -> None:
+        """Take a new look at the machine: a disk came or went."""
+
+    def first_focus(self) -> Widget:
+        """Return what has the focus at first: the first field that still needs an answer, else Next."""
+        problems = self.problems(self.collect())
+        waiting = (field.control for field in self.fields() if field.answers in problems and field.display)
+        return next(waiting, self.query_one("#next"))
+
+    # How it works.
+
+    def compose(self) -> ComposeResult:
+        yield Static("", id="bar", markup=False)
+        with VerticalScroll(id="body", can_focus=False):
+            yield from self.body()
+        yield Static("", id="help", markup=False)
+        with Horizontal(id="buttons"):
+            yield from self.buttons()
+        yield Static("", id="keys", markup=False)
+
+    def buttons(self) -> ComposeResult:
+        """Give the buttons; `next` and `back` are known."""
+        yield Press("Next", id="next")
+        yield Press("Back", id="back")
+
+    def fields(self) -> Iterator[Field]:
+        """Give the fields of the screen, as far as they are shown."""
+        yield from self.query(Field).results(Field)
+
+    def on_mount(self) -> None:
+        where = f"step {self.number} of {self.desk.steps}: " if self.number else ""
+        self.query_one("#bar", Static).update(Content(f"zroot   {where}{self.title_words}"))
+        self.redraw(self.collect())
+        self.show_keys()
+        self.call_after_refresh(lambda: self.first_focus().focus())
+
+    def show_keys(self) -> None:
+        """List the keys that work."""
+        shown: dict[str, str] = {}
+        for _, binding, enabled, _ in self.active_bindings.values():
+            if binding.show and enabled:
+                shown.setdefault(binding.key_display or binding.key, binding.description)
+        line = "   ".join(f"{key} {words}" for key, words in shown.items())
+        self.query_one("#keys", Static).update(Content(line))
+
+    def on_changed(self, event: Changed) -> None:
+        answers = self.collect()
+        self._show_problems(answers, only=self._field_of(event.of))
+        self.redraw(answers)
+
+    def on_accepted(self, event: Accepted) -> None:
+        self._go_on(after=self._field_of(event.of))
+
+    def on_press_pressed(self, event: Press.Pressed) -> None:
+        match event.button.id:
+            case "next":
+                self.action_next()
+            case "back":
+                self.action_back()
+
+    def on_descendant_focus(self, event: DescendantFocus) -> None:
+        field = self._field_of(event.widget)
+        self.query_one("#help", Static).update(Content(field.reason if field else ""))
+        self.call_after_refresh(self._place_cursor)
+
+    def _place_cursor(self) -> None:
+        """Put the terminal's own cursor where the focus is: screen readers and braille lines follow it."""
+        if self.focused and not isinstance(self.focused, Input):
+            region = self.focused.content_region
+            self.app.cursor_position = Offset(region.x, region.y)
+
+    def action_next(self) -> None:
+        answers = self.collect()
+        problems = self._show_problems(answers)
+        if problems:
+            wrong = next((field for field in self.fields() if field.answers in problems), None)
+            if wrong:
+                wrong.control.focus()
+            self.app.bell()
+        else:
+            self.dismiss(Left(answers, Move.NEXT))
+
+    def action_back(self) -> None:
+        self.dismiss(Left(self.collect(), Move.BACK))
+
+    def action_help(self) -> None:
+        field = self._field_of(self.focused) if self.focused else None
+        self.app.push_screen(Help(self.title_words, self.general_help, field.label if field else "", self._said(field)))
+
+    def _said(self, field: Field | None) -> str:
+        return field.reason if field else ""
+
+    def _field_of(self, widget: Widget | None) -> Field | None:
+        return next((one for one in widget.ancestors_with_self if isinstance(one, Field)), None) if widget else None
+
+    def _show_problems(self, answers: Answers, *, only: Field | None = None) -> Mapping[str, str]:
+        problems = self.problems(answers)
+        for field in self.fields():
+            if only in (None, field):
+                field.say(problems.get(field.answers, ""))
+        return problems
+
+    def _go_on(self, *, after: Field | None) -> None:
+        """Move to the next field that has no good answer yet, else to Next; stay where the answer is wrong."""
+        problems = self._show_problems(self.collect(), only=after)
+        if after and after.answers in problems:
+            self.app.bell()
+            return
+        fields = list(self.fields())
+        later = fields[fields.index(after) + 1 :] if after in fields else fields
+        waiting = next((field.control for field in later if field.answers in problems and field.display), None)
+        (waiting or self.query_one("#next")).focus()
+
+
+class Help(ModalScreen[None]):
+    """What F1 says."""
+
+    CSS = """
+    Help { align: center middle; }
+    Help > VerticalScroll { width: 76; max-width: 100%; height: auto; max-height: 90%; border: solid $primary;
+        padding: 0 1; scrollbar-size: 1 1; }
+    Help Static { height: auto; margin-bottom: 1; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,f1,enter,space", "dismiss(None)", "Back")]
+
+    def __init__(self, title: str, general: str, field: str, said: str) -> None:
+        super().__init__()
+        self._texts = [text for text in (title.upper(), general, f"{field}: {said}" if said else "", KEYS) if text]
+
+    def compose(self) -> ComposeResult:
+        with VerticalScroll():
+            for text in self._texts:
+                yield Static(Content(text))
+
+
+KEYS = (
+    "Keys: Tab, up and down go from field to field. Left, right and space change a choice. "
+    "Enter accepts a field, and at [ Next ] the screen. Esc goes back; nothing is lost. Esc leaves this help."
+)
+
+
+class TooSmall(ModalScreen[None]):
+    """Shown while the terminal has less than 60 columns or 20 lines."""
+
+    CSS = "TooSmall { align: center middle; } TooSmall Static { width: auto; }"
+
+    def compose(self) -> ComposeResult:
+        yield Static("Too small: 60 x 20 at least.", markup=False)
