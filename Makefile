@@ -10,6 +10,8 @@ RUN := $(BIN)/python -m
 PYTEST := $(RUN) pytest
 # Minutes after which no further VM test is started, so that CI ends in time; test-all has no limit.
 VM_BUDGET ?= 50
+# Each emulated machine keeps one processor busy.
+TWO_AT_ONCE := --numprocesses 2 --dist loadgroup
 
 .PHONY: help
 help: ## this list
@@ -56,14 +58,14 @@ test-fast: check ## everything without virtual machines, under two minutes
 test: test-host check ## what CI runs: test-fast, the image, and virtual machines for VM_BUDGET minutes
 	$(PYTEST) -m "not vm"
 	$(MAKE) iso
-	$(PYTEST) -m "vm and not slow" --vm-budget $(VM_BUDGET) tests/vm
+	$(PYTEST) $(TWO_AT_ONCE) -m "vm and not slow" --vm-budget $(VM_BUDGET) tests/vm
 
 .PHONY: test-all
 test-all: test-host check ## every test, hours if need be
 	@cat tests/vm/LAST-FULL-RUN 2> /dev/null || echo "No full run is on record."
 	$(PYTEST) -m "not vm"
 	$(MAKE) iso
-	$(PYTEST) -m vm tests/vm
+	$(PYTEST) $(TWO_AT_ONCE) -m vm tests/vm
 	@echo "Last full run: commit $$(git describe --always --dirty), $$(date --utc +%F)" | tee tests/vm/LAST-FULL-RUN
 
 .PHONY: bench
@@ -74,6 +76,10 @@ bench: iso ## the figures in README
 COMPILE := env -u PIP_FIND_LINKS -u PIP_INDEX_URL -u PIP_EXTRA_INDEX_URL PIP_CONFIG_FILE=/dev/null CUSTOM_COMPILE_COMMAND="make lock" \
 	.cache/lock/bin/pip-compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
 	--strip-extras --allow-unsafe
+
+.PHONY: reproducible
+reproducible: iso ## the image built once more from nothing, and every file compared
+	@$(if $(filter 0,$(shell id -u)),,sudo) iso/twice
 
 .PHONY: lock
 lock: ## requirements.lock and requirements-dev.lock anew, from pyproject.toml

@@ -2,7 +2,7 @@
 
 export SOURCE_DATE_EPOCH=1767225600 LC_ALL=C.UTF-8
 suite=trixie
-cache=$PWD/.cache/iso
+cache=${ZROOT_ISO_CACHE:-$PWD/.cache/iso}
 
 stage() { # NAME INPUT...: prints the folder of the stage, made now or before
     local name=$1 key folder

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Callable, Generator
-from functools import cache
+import uuid
+from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -13,13 +15,29 @@ from installer.recipe.model import Firmware
 from tests.vm import guest, installs
 from tests.vm.guest import Findings
 from tests.vm.installs import Installed
-from tests.vm.places import ISO
+from tests.vm.places import ISO, RESULTS, only_one
 
 Installs = Callable[[Firmware], Installed]
 Boots = Callable[..., Findings]
 
-ORDER = ("boot", "identity", "second_pool", "stacks", "secrets", "resume", "wrong_passphrase", "dirty", "media")
+ORDER = (
+    "boot",
+    "identity",
+    "second_pool",
+    "stacks",
+    "secrets",
+    "resume",
+    "wrong_passphrase",
+    "dirty",
+    "media",
+    "keyboard",
+)
 """The most important first: what a time budget leaves out is at the end."""
+
+GROUPS = ("boot", "identity", "stacks")
+"""Files whose tests share a machine or an installation's boots: one worker has them, for each firmware apart."""
+
+OVER = "minutes for virtual machines are over"
 
 LONGEST = 5400
 """Seconds for one test, the installation it may have to make first included; every wait in it is bounded by itself."""
@@ -36,7 +54,6 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 STARTED = pytest.StashKey[float]()
-LEFT_OUT = pytest.StashKey[list[str]]()
 
 
 @pytest.hookimpl(trylast=True)
@@ -46,7 +63,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(here) and item.get_closest_marker("vm"):
             item.add_marker(pytest.mark.timeout(LONGEST))
+            name = item.path.stem.removeprefix("test_")
+            if name in GROUPS:
+                firmware = _firmware(item) if name == "boot" else ""
+                item.add_marker(pytest.mark.xdist_group(f"{name}-{firmware}"))
     items.sort(key=lambda item: _rank(item.path) if item.path.is_relative_to(here) else -1)
+
+
+def _firmware(item: pytest.Item) -> str:
+    assert isinstance(item, pytest.Function)
+    return str(item.callspec.params.get("firmware", ""))
 
 
 def _rank(path: Path) -> int:
@@ -61,14 +87,13 @@ def _within_budget(request: pytest.FixtureRequest) -> None:
     if not minutes or not request.node.get_closest_marker("vm"):
         return
     if time.monotonic() - request.config.stash[STARTED] > minutes * 60:
-        request.config.stash.setdefault(LEFT_OUT, []).append(request.node.nodeid)
-        pytest.skip(f"the {minutes:g} minutes for virtual machines are over; make test-all has no such limit")
+        pytest.skip(f"the {minutes:g} {OVER}; make test-all has no such limit")
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say in full what was not run: a skip must not pass for a success."""
-    left_out = config.stash.get(LEFT_OUT, [])
-    if left_out:
+    skipped = terminalreporter.getreports("skipped")
+    if left_out := [report.nodeid for report in skipped if OVER in str(report.longrepr)]:
         terminalreporter.section("NOT RUN, the time budget was used up", yellow=True)
         for name in left_out:
             terminalreporter.write_line(name)
@@ -89,13 +114,23 @@ def installed(iso: Path) -> Installs:
 
 
 @pytest.fixture(scope="session")
-def boots(installed: Installs) -> Generator[Boots]:
-    """Boots of an installed machine that change nothing that matters: each is done once, whoever looks at it."""
+def boots(installed: Installs, run_id: str) -> Boots:
+    """Boots of an installed machine that change nothing that matters: each is done once in a run, whoever asks."""
 
-    @cache
     def boots_once(firmware: Firmware) -> Findings:
-        copy = installed(firmware).copy("healthy")
-        return guest.boot(copy.machine("boot"), {**guest.HEALTH, **guest.IDENTITY})
+        machine = installed(firmware)
+        with only_one(f"healthy-{firmware}"):
+            kept = RESULTS / f"healthy-{firmware}/{run_id}.json"
+            if not kept.exists():
+                found = guest.boot(machine.copy("healthy").machine("boot"), {**guest.HEALTH, **guest.IDENTITY})
+                kept.write_text(json.dumps(asdict(found)))
+        return Findings(**json.loads(kept.read_text()))
 
-    yield boots_once
-    boots_once.cache_clear()
+    return boots_once
+
+
+@pytest.fixture(scope="session")
+def run_id(request: pytest.FixtureRequest) -> str:
+    """The same word for all workers of a run, another one for each run."""
+    worker = getattr(request.config, "workerinput", {})
+    return str(worker.get("testrunuid") or uuid.uuid4().hex)

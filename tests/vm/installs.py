@@ -14,7 +14,7 @@ import tomlkit
 
 from installer.recipe.model import Firmware
 from tests.vm.kvm import accelerator
-from tests.vm.places import CACHE, RESULTS, ROOT
+from tests.vm.places import CACHE, RESULTS, ROOT, only_one
 from tests.vm.qemu import Disk, Machine, Medium, blank
 from tests.vm.serial import ConsoleError
 from tests.vm.volume import Volume
@@ -138,13 +138,14 @@ def install(iso: Path, firmware: Firmware, *, change: Change = quick) -> Install
         :16
     ]
     folder = CACHE / f"installed-{firmware}-{key}"
-    if not folder.exists():
-        for older in CACHE.glob(f"installed-{firmware}-*"):
-            shutil.rmtree(older)
-        unfinished = CACHE / f"installing-{firmware}"
-        machine = empty(unfinished, iso=iso, firmware=firmware)
-        replay(machine, Volume.make(unfinished / "volume.img", files(recipe)))
-        unfinished.rename(folder)
+    with only_one(f"install-{firmware}"):
+        if not folder.exists():
+            for older in CACHE.glob(f"installed-{firmware}-*"):
+                shutil.rmtree(older)
+            unfinished = CACHE / f"installing-{firmware}"
+            machine = empty(unfinished, iso=iso, firmware=firmware)
+            replay(machine, Volume.make(unfinished / "volume.img", files(recipe)))
+            unfinished.rename(folder)
     return Installed(folder=folder, iso=iso, firmware=firmware)
 
 

@@ -8,7 +8,7 @@ import sys
 from functools import cache
 from pathlib import Path
 
-from tests.vm.places import CACHE
+from tests.vm.places import CACHE, only_one
 
 TCG = ("-accel", "tcg,thread=multi", "-cpu", "max")
 KVM = ("-accel", "kvm", "-cpu", "host")
@@ -33,10 +33,10 @@ def _remembered(iso: Path) -> str:
     """Return why KVM cannot be used, or nothing; asked once per boot of this machine."""
     boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     note = CACHE / f"kvm-{boot}"
-    if not note.exists():
-        note.parent.mkdir(parents=True, exist_ok=True)
-        kernel = CACHE / "vmlinuz"
-        note.write_text(_absent() or _try(kernel_of(iso, kernel)))
+    with only_one("kvm"):
+        if not note.exists():
+            kernel = CACHE / "vmlinuz"
+            note.write_text(_absent() or _try(kernel_of(iso, kernel)))
     return note.read_text()
 
 

@@ -91,6 +91,8 @@ class Machine:
     folder: Path
     disks: Sequence[Disk] = ()
     firmware: Firmware = Firmware.BIOS
+    secure_boot: bool = False
+    """With UEFI: the firmware trusts what Microsoft has signed, and nothing else."""
     nvram: Path | None = None
     """UEFI variables, made if missing and written by the machine."""
     iso: Path | None = None
@@ -99,7 +101,7 @@ class Machine:
     memory: int = 2048
     """MiB"""
     processors: int = 1
-    """One: with more, QEMU's emulation can lose a race with the kernel's patching of its own code, and the kernel panics
+    """One: with more, QEMU can lose a race with the kernel as it patches its own code, and the kernel panics
     at an int3 that it has just taken away again (seen once in some sixty boots)."""
     network: bool = False
     extra: Sequence[str] = ()
@@ -165,7 +167,9 @@ class Machine:
         self._process.wait(START)
 
     def _argv(self) -> list[str]:
-        argv = ["qemu-system-x86_64", "-machine", "pc", *self.accelerator, "-m", str(self.memory)]
+        # Firmware that keeps its keys from the system needs a chipset with system management mode.
+        chipset = "q35,smm=on" if self.secure_boot else "pc"
+        argv = ["qemu-system-x86_64", "-machine", chipset, *self.accelerator, "-m", str(self.memory)]
         argv += [
             "-smp",
             str(self.processors),
@@ -200,10 +204,13 @@ class Machine:
 
     def _uefi(self) -> list[str]:
         nvram = self.nvram or self.folder / "nvram.fd"
+        code, variables = ("CODE_4M.secboot", "VARS_4M.ms") if self.secure_boot else ("CODE_4M", "VARS_4M")
         if not nvram.exists():
-            shutil.copyfile(OVMF / "OVMF_VARS_4M.fd", nvram)
+            shutil.copyfile(OVMF / f"OVMF_{variables}.fd", nvram)
+        secure = ["-global", "driver=cfi.pflash01,property=secure,value=on"] if self.secure_boot else []
         return [
-            *("-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={OVMF}/OVMF_CODE_4M.fd"),
+            *secure,
+            *("-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={OVMF}/OVMF_{code}.fd"),
             *("-drive", f"if=pflash,unit=1,format=raw,file={nvram}"),
         ]
 
