@@ -126,7 +126,8 @@ class Executor:
             self._log.emit(Finished(operation=operation.id, seconds=0, already=True))
             self._finished(operation)
             return
-        if operation.effect is Effect.CLOSE:
+        if operation.effect is Effect.CLOSE or operation.destroys:
+            # What went before may have been the proof that a disk is empty, which nobody could repeat after this.
             yield from self._commit()
         number = self.plan.operations.index(operation) + 1
         self._log.emit(Started(operation=operation.id, title=operation.title, number=number))

@@ -195,7 +195,7 @@ def test_after_a_failure_the_neighbours_end_and_none_begins(tmp_path: Path) -> N
 
 
 def test_what_is_not_on_the_disks_is_not_in_the_journal(tmp_path: Path) -> None:
-    """fault 60: small files are synced together, destructive steps at once, all before anything is closed."""
+    """fault 60: files are synced together, all before anything is destroyed or closed, destructive steps at once."""
 
     def ended(*names: str) -> tuple[tuple[str, ...], ...]:
         return tuple(("grep", "--quiet", f'"ended","operation":"{name}"', f"{tmp_path}/{JOURNAL}") for name in names)
@@ -213,7 +213,7 @@ def test_what_is_not_on_the_disks_is_not_in_the_journal(tmp_path: Path) -> None:
     of = plan(
         note("file", tmp_path),
         operation("not yet", not_ended("file"), effect=Effect.CHECK),
-        note("wipe", tmp_path, destroys=("a",)),
+        operation("wipe", *ended("file"), destroys=("a",)),
         operation("now both", *ended("file", "wipe"), effect=Effect.CHECK),
         note("file2", tmp_path),
         operation("close", *ended("file2"), effect=Effect.CLOSE),
