@@ -1,7 +1,8 @@
-"""`make bench`: an unattended install by step, beside the floor that the same machine allows.
+"""`make bench`: an unattended install by step, beside the floor that the same machine allows, and beside debootstrap.
 
 The floor is what no installer can avoid: the plan's own storage commands and the same unsquashfs, run bare, one after
-another, by a shell on the same live system over the same kind of disks.
+another, by a shell on the same live system over the same kind of disks. debootstrap lays the same packages into the
+same pool, over the network; it is given up when the comparison is decided.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import itertools
 import re
 import sys
+import time
 from collections.abc import Mapping
 
 from installer.plan.operation import Layer
@@ -23,11 +25,21 @@ ENGINE = "engine"
 
 WHOLE = "**whole**"
 
+DECIDED = 6
+"""How many times the whole install debootstrap may take before it is stopped: the aim is five."""
+
+SCRIPT = "zroot plan /mnt/recipe.toml --format sh"
 # Everything of the printed plan until the image is copied, with the time at each heading.
 FLOOR = (
-    "{ zroot plan /mnt/recipe.toml --format sh "
+    f"{{ {SCRIPT} "
     r"""| sed -e '/^# Mount .*proc for programs/,$d' -e 's/^### \(.*\)/date "+at %s.%N \1"/';"""
     """ echo 'date "+at %s.%N end"'; } > /tmp/floor.sh"""
+)
+STORAGE = f"{SCRIPT} | sed -e '/^# Copy the live system/,$d' > /tmp/storage.sh"
+DEBOOTSTRAP = (
+    "debootstrap --components=main,contrib,non-free-firmware "
+    "--include=$(dpkg-query --show --showformat '${Package},' | sed 's/,$//') "
+    "trixie /mnt/zroot $(sed -n 's/^URIs: //p' /etc/apt/sources.list.d/*.sources | head -n 1)"
 )
 PROMPT = re.compile(r"root@zroot-live:[^#]*# ")
 PLAIN = "correct-horse-battery"
@@ -84,12 +96,41 @@ def measured_floor() -> dict[str, float]:
     return floor
 
 
+def measured_debootstrap(limit: float) -> tuple[float, bool]:
+    """Lay the live system's packages into the pool by debootstrap; return its seconds, and whether it ended by itself.
+
+    The network is QEMU's own, the mirror the image's. What the installer does besides is not even counted.
+    """
+    machine = empty(RESULTS / "debootstrap", iso=ISO, firmware=Firmware.BIOS)
+    recipe = prepared(RECIPE.read_text(), unattended=False)
+    volume = Volume.make(machine.folder / "volume.img", {"recipe.toml": recipe})
+    live = machine.live("debootstrap", volume=volume)
+    live.network, live.memory = True, 4096
+    with live:
+        console = live.console
+        console.take_shell(PROMPT, within=installs.INSTALL)
+        console.output("mount --options ro /dev/disk/by-label/ZROOT /mnt")
+        console.output(STORAGE, within=300)
+        console.output(f"umount /mnt; printf '{PLAIN}\\n{PLAIN}\\n' | bash /tmp/storage.sh", within=installs.INSTALL)
+        console.output("apt-get --quiet update && apt-get --quiet --yes install debootstrap", within=installs.INSTALL)
+        began = time.monotonic()
+        console.run(f"timeout {limit:.0f} {DEBOOTSTRAP}", within=limit + installs.INSTALL)
+        seconds = time.monotonic() - began
+    return seconds, seconds < limit
+
+
 def main() -> int:
-    """Measure both and print the table."""
+    """Measure all three and print the table."""
     install = measured_install()
     floor = measured_floor()
+    whole = sum(install.values())
     print(table(install, floor))
-    print(f"\nThe engine's own time is {100 * install[ENGINE] / sum(install.values()):.1f} % of the whole.")
+    print(f"\nThe engine's own time is {100 * install[ENGINE] / whole:.1f} % of the whole.", flush=True)
+    seconds, ended = measured_debootstrap(DECIDED * whole)
+    took = f"took {seconds:.0f} s" if ended else f"had not ended after {seconds:.0f} s"
+    print(
+        f"debootstrap of the same packages {took}: {'' if ended else 'more than '}{seconds / whole:.1f} times as long."
+    )
     return 0
 
 
