@@ -67,6 +67,12 @@ def _known(symbols: Iterator[str] | list[str]) -> Iterator[str]:
             yield char
 
 
+def untypeable(text: str, known: frozenset[str]) -> str:
+    """Name the places of the characters that a keymap does not have (`characters 3, 7`), and never the characters."""
+    places = [str(number) for number, char in enumerate(text, 1) if char not in known]
+    return f"character{'s' if len(places) > 1 else ''} {', '.join(places)}" if places else ""
+
+
 def check_typeable(recipe: Recipe, secrets: Mapping[str, Secret], known: frozenset[str]) -> tuple[Refusal, ...]:
     """Refuse passphrases with characters that the recipe's keymap does not have; places are named, never characters."""
     keymap = recipe.system.keymap
@@ -75,9 +81,7 @@ def check_typeable(recipe: Recipe, secrets: Mapping[str, Secret], known: frozens
     for need in needed(recipe):
         if need.kind is Kind.PASSWORD or need.name not in secrets:
             continue
-        places = [number for number, char in enumerate(secrets[need.name].reveal(), 1) if char not in known]
-        if places:
-            which = f"character {places[0]}" if len(places) == 1 else f"characters {', '.join(map(str, places))}"
+        if which := untypeable(secrets[need.name].reveal(), known):
             problems.append(
                 Refusal(
                     f'The secret "{need.name}" cannot be typed at boot: the keymap "{keymap}" has no key for {which}.',

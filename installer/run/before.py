@@ -12,11 +12,12 @@ from installer.machine.model import Disk, Machine
 from installer.masking import SECRETS
 from installer.plan.build import make_plan
 from installer.plan.operation import Commands, CopyImage, Plan
-from installer.process import ProgramError, run, which
+from installer.process import which
 from installer.recipe import keymap
 from installer.recipe.model import Recipe
 from installer.recipe.secrets import Kind, Secret, check_secrets, needed
 from installer.recipe.stack import has_system
+from installer.run import keyboard
 
 TEXT = TypeAdapter(str)
 
@@ -107,30 +108,16 @@ def _untypeable(recipe: Recipe, secrets: Mapping[str, Secret], *, notice: Callab
     """Refuse what the keyboard of the prompt at boot cannot type, and keymaps that nobody knows (faults 46 and 47)."""
     if not has_system(recipe):
         return ()
-    program, name = keymap.command(recipe.system.keymap), recipe.system.keymap
-    if name == "us":
-        return keymap.check_typeable(recipe, secrets, keymap.US)
+    name = recipe.system.keymap
     try:
-        which(program[0])
-    except Refusal:
-        notice(f'It was not checked whether the keymap "{name}" can type the passphrase: {program[0]} is missing here.')
+        known = keyboard.typeable(name)
+    except Refusal as refusal:
+        return (refusal,)
+    if known is None:
+        program = keymap.command(name)[0]
+        notice(f'It was not checked whether the keymap "{name}" can type the passphrase: {program} is missing here.')
         return ()
-    try:
-        compiled = run(program, timeout=60)
-    except ProgramError as error:
-        return (_unknown_keymap(name, error.message),)
-    # A variant that a layout does not have is only warned of, and the plain layout printed.
-    if 'Can not find "' in compiled.err:
-        return (_unknown_keymap(name, compiled.err.splitlines()[0]),)
-    return keymap.check_typeable(recipe, secrets, keymap.typeable(compiled.out))
-
-
-def _unknown_keymap(name: str, said: str) -> Refusal:
-    return Refusal(
-        f'system.keymap: there is no keyboard layout "{name}".',
-        message=said,
-        hint='Write a layout as X knows it, with a variant if need be: "us", "de", "fr:oss".',
-    )
+    return keymap.check_typeable(recipe, secrets, known)
 
 
 def _missing_programs(plan: Plan) -> list[Refusal]:

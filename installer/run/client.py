@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import tempfile
 import time
@@ -19,14 +20,20 @@ from installer.machine.probe import probe
 from installer.machine.read import read
 from installer.process import detach
 from installer.recipe.secrets import Secret
+from installer.recipe.syntax import LOCALE
 from installer.run import control
 from installer.run.apply import EVENTS, RUN, SOCKET
 from installer.run.events import Ended, Stamped
 from installer.run.events import read as read_events
+from installer.run.keyboard import typeable
 
 UNIT = "zroot-engine"
 SYSTEMD = Path("/run/systemd/system")
 """Exists where systemd runs the machine."""
+
+LOCALES = Path("/usr/share/i18n/SUPPORTED")
+"""What locale-gen knows: the live system is the installed one."""
+INTERFACES = Path("/sys/class/net")
 
 ESCAPES = {"\\": "\\\\", '"': '\\"'}
 
@@ -37,6 +44,7 @@ class Client:
     def __init__(self, run: Path = RUN) -> None:
         self._run = run
         self._offset = 0
+        self._keymaps: dict[str, frozenset[str] | None] = {}
 
     def start(self, recipe: str, *, secrets: Mapping[str, Secret], erase: Sequence[str], resume: bool = False) -> None:
         """Start the engine in a unit of its own, out of reach of this terminal and this session. Raises OSError."""
@@ -82,6 +90,38 @@ class Client:
         """Name the time zones that this system knows."""
         return sorted(zoneinfo.available_timezones()) or ["Etc/UTC"]
 
+    def locales(self) -> list[str]:
+        """Name the locales that the installed system can have; empty where that is not known."""
+        try:
+            lines = LOCALES.read_text().splitlines()
+        except OSError:
+            return []
+        found = [name for name, _, charmap in (line.partition(" ") for line in lines) if charmap == "UTF-8"]
+        return sorted({"C.UTF-8", *(name for name in found if re.match(LOCALE, name))})
+
+    def interfaces(self) -> list[str]:
+        """Name the wired network interfaces of this machine."""
+        try:
+            return sorted(path.name for path in INTERFACES.iterdir() if path.name.startswith(("en", "eth")))
+        except OSError:
+            return []
+
+    def on_console(self) -> bool:
+        """Tell whether this terminal is the machine's own screen and keyboard, and no ssh or serial line."""
+        try:
+            return re.fullmatch(r"/dev/tty\d+", os.ttyname(0)) is not None
+        except OSError:
+            return False
+
+    def typeable(self, keymap: str) -> frozenset[str] | None:
+        """Return the characters that a keymap can type, after some seconds the first time; none if it cannot be known.
+
+        Raises ZrootError if there is no such keymap.
+        """
+        if keymap not in self._keymaps:
+            self._keymaps[keymap] = typeable(keymap)
+        return self._keymaps[keymap]
+
     def running(self) -> bool:
         """Tell whether an engine has begun here and not said its last word."""
         path = self._run / EVENTS
@@ -107,6 +147,10 @@ class Recorded(Client):
     def changes(self) -> Changes:
         """Return what never tells of a change."""
         return Still()
+
+    def interfaces(self) -> list[str]:
+        """Return none: a recording does not name them."""
+        return []
 
 
 class Changes(Protocol):

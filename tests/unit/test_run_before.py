@@ -13,7 +13,7 @@ from installer.plan.operation import CopyImage
 from installer.recipe.load import load
 from installer.recipe.model import Recipe
 from installer.recipe.secrets import Secret
-from installer.run import before
+from installer.run import before, keyboard
 
 HERE = Path(__file__).parent
 KEYMAPS = HERE / "recipes" / "keymaps"
@@ -89,7 +89,7 @@ def test_keymap_that_does_not_exist_is_refused(prompt: Prompt, script: str) -> N
 def test_without_ckbcomp_the_check_is_said_to_be_missing(prompt: Prompt, monkeypatch: pytest.MonkeyPatch) -> None:
     """fault 46: another live system than ours need not have it."""
     found = process.which
-    monkeypatch.setattr(before, "which", lambda name: found("no-such-program" if name == "ckbcomp" else name))
+    monkeypatch.setattr(keyboard, "which", lambda name: found("no-such-program" if name == "ckbcomp" else name))
     assert prompt.words("correct horse", recipe=with_keymap("de")) == ""
     assert any("was not checked" in notice and "ckbcomp" in notice for notice in prompt.notices)
 
