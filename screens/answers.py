@@ -65,6 +65,8 @@ class Answers(Frozen):
 
     encryption: Encryption = Encryption.LUKS
     passphrase: Secret | None = None
+    passphrase_again: Secret | None = None
+    """What stands in the second field where it is not the same."""
     discard: bool = True
 
     pool: str = "rpool"
@@ -87,6 +89,7 @@ class Answers(Frozen):
     user: str = ""
     user_password: Secret | None = None
     """None: the passphrase serves as password too."""
+    user_password_again: Secret | None = None
     ssh_key: str = ""
     locale: str = "en_US.UTF-8"
     timezone: str = "Etc/UTC"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import tomlkit
@@ -51,6 +51,20 @@ FIELDS: Mapping[str, str] = {
     "pool": "pool",
 }
 """The answer that a key of the recipe comes from; the longest beginning counts."""
+OF_A_POOL: Mapping[str, str] = {
+    ".vdevs": "topology",
+    ".ashift": "ashift",
+    ".properties.autotrim": "autotrim",
+    ".filesystem.compression": "compression",
+    ".filesystem.acltype": "acltype",
+    ".filesystem.xattr": "xattr",
+    ".filesystem.dnodesize": "dnodesize",
+    ".filesystem.relatime": "relatime",
+    ".dataset": "datasets",
+}
+"""The same for a pool's keys, by their end."""
+STAND_INS: Mapping[str, str] = {"hostname": "debian", "user": "user"}
+"""What has no default, because a person must think of it."""
 
 
 def recipe(answers: Answers) -> Recipe:
@@ -73,13 +87,32 @@ def problems(answers: Answers) -> dict[str, list[str]]:
     """Return what is wrong, by the name of the answer; under "" what belongs to none of them."""
     found: dict[str, list[str]] = {}
     for refusal in _refusals(answers):
-        found.setdefault(field_of(refusal.title), []).append(" ".join(str(refusal).split("\n")))
+        found.setdefault(field_of(refusal.title), []).append(beside(refusal))
     return found
+
+
+def so_far(answers: Answers, own: Collection[str]) -> Answers:
+    """Return the answers with something in the place of what later screens ask: rules are checked only without gaps."""
+    gaps = {name: word for name, word in STAND_INS.items() if name not in own and not getattr(answers, name)}
+    return answers.model_copy(update=gaps)
+
+
+def beside(refusal: Refusal) -> str:
+    """Say what is wrong to somebody who sees the answer and not the recipe: without the key, or what was typed."""
+    key, colon, title = refusal.title.partition(": ")
+    if not colon or not key[:1].islower():  # it begins with a sentence
+        title = refusal.title
+    elif title.endswith("is not allowed.") and "[" not in key and refusal.hint:
+        title = ""
+    return " ".join(part for part in (title[:1].upper() + title[1:], refusal.message, refusal.hint) if part)
 
 
 def field_of(title: str) -> str:
     """Return the answer that a refusal is about: its title begins with the key."""
     key = title.partition(" ")[0].rstrip(":").partition("[")[0]
+    if key.startswith("pool."):
+        # The second word is the pool's name, which is an answer itself and may have dots.
+        return next((name for ending, name in OF_A_POOL.items() if key.endswith(ending)), "pool")
     known = [path for path in FIELDS if key == path or key.startswith((path + ".", path + "["))]
     return FIELDS[max(known, key=len)] if known else ""
 
@@ -203,7 +236,9 @@ def _system(answers: Answers) -> dict[str, Any]:
         user["password"] = USER_PASSWORD
     if answers.ssh_key:
         user["ssh-keys"] = [answers.ssh_key]
-    network: dict[str, Any] = {"interface": answers.interface}
+    # Asked for with a fixed address only: what was typed before somebody thought better of it does not count.
+    anywhere = Answers().interface
+    network: dict[str, Any] = {"interface": answers.interface if answers.static else anywhere}
     if answers.static:
         network |= {"address": answers.address}
         network |= {"gateway": answers.gateway} if answers.gateway else {}

@@ -95,8 +95,8 @@ class Step(Screen[Left]):
 
     def problems(self, answers: Answers) -> Mapping[str, str]:
         """Say what is wrong, by the name of the field; what other screens ask is not looked at."""
-        found = composing.problems(answers)
         own = {field.answers for field in self.fields()}
+        found = composing.problems(composing.so_far(answers, own))
         return {name: said[0] for name, said in found.items() if name in own}
 
     def redraw(self, answers: Answers) -> None:
@@ -165,6 +165,7 @@ class Step(Screen[Left]):
     def on_descendant_focus(self, event: DescendantFocus) -> None:
         field = self._field_of(event.widget)
         self.query_one("#help", Static).update(Content(field.reason if field else ""))
+        self.show_keys()
         self.call_after_refresh(self._place_cursor)
 
     def _place_cursor(self) -> None:
