@@ -35,12 +35,19 @@ INSTALL = 2400.0
 Change = Callable[[tomlkit.TOMLDocument], None]
 
 
-def prepared(text: str, *, unattended: bool = True, after: str = "poweroff", change: Change | None = None) -> str:
+def prepared(
+    text: str,
+    *,
+    unattended: bool = True,
+    after: str = "poweroff",
+    change: Change | None = None,
+    serials: Mapping[str, str] = SERIALS,
+) -> str:
     """Return a recipe bound to the disks of these machines, with its consoles on the serial line."""
     recipe = tomlkit.parse(text)
     recipe["unattended"] = unattended
     recipe["after"] = after
-    for role, serial in SERIALS.items():
+    for role, serial in serials.items():
         recipe["disks"][role] = {"serial": serial}
     arguments = [*recipe["boot"]["arguments"], "console=tty0", "console=ttyS0,115200"]
     recipe["boot"]["arguments"] = arguments
@@ -69,6 +76,8 @@ class Copy:
     firmware: Firmware
     disks: Mapping[str, Disk]
     nvram: Path | None
+    network: bool = False
+    """Whether its machines have QEMU's own network."""
 
     def machine(self, label: str, *, without: Sequence[str] = (), extra: Sequence[Disk] = ()) -> Machine:
         """Return a machine with these disks, in their own slots, without some of them."""
@@ -79,6 +88,7 @@ class Copy:
             firmware=self.firmware,
             nvram=self.nvram,
             accelerator=accelerator(self.iso),
+            network=self.network,
         )
 
     def live(self, label: str, *, volume: Volume | None = None, medium: Medium = Medium.CD) -> Machine:
@@ -119,13 +129,13 @@ class Installed:
         return Copy(folder=folder, iso=self.iso, firmware=self.firmware, disks=disks, nvram=nvram)
 
 
-def empty(folder: Path, *, iso: Path, firmware: Firmware) -> Copy:
+def empty(folder: Path, *, iso: Path, firmware: Firmware, serials: Mapping[str, str] = SERIALS) -> Copy:
     """Return a machine with blank disks."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     disks = {
         role: blank(disk.image, gib=DISK_GIB, slot=disk.slot, serial=disk.serial)
-        for role, disk in _disks(folder).items()
+        for role, disk in _disks(folder, serials).items()
     }
     nvram = folder / "nvram.fd" if firmware is Firmware.UEFI else None
     return Copy(folder=folder, iso=iso, firmware=firmware, disks=disks, nvram=nvram)
@@ -161,10 +171,10 @@ def replay(disks: Copy, volume: Volume, *, label: str = "install", medium: Mediu
     return machine.log
 
 
-def _disks(folder: Path) -> dict[str, Disk]:
+def _disks(folder: Path, serials: Mapping[str, str] = SERIALS) -> dict[str, Disk]:
     return {
         role: Disk(image=folder / f"{role}.qcow2", slot=slot, serial=serial)
-        for slot, (role, serial) in enumerate(SERIALS.items())
+        for slot, (role, serial) in enumerate(serials.items())
     }
 
 
