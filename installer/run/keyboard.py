@@ -14,19 +14,23 @@ def typeable(name: str) -> frozenset[str] | None:
     """
     if name == "us":
         return keymap.US
-    program = keymap.command(name)
     try:
-        which(program[0])
+        which(keymap.command(name)[0])
     except Refusal:
         return None
+    return keymap.typeable(compiled(name))
+
+
+def compiled(name: str) -> str:
+    """Return a keymap as the console takes it, after some seconds; raises Refusal if there is no such keymap."""
     try:
-        compiled = run(program, timeout=60)
+        done = run(keymap.command(name), timeout=60)
     except ProgramError as error:
         raise _unknown(name, error.message) from None
     # A variant that a layout does not have is only warned of, and the plain layout printed.
-    if 'Can not find "' in compiled.err:
-        raise _unknown(name, compiled.err.splitlines()[0])
-    return keymap.typeable(compiled.out)
+    if 'Can not find "' in done.err:
+        raise _unknown(name, done.err.splitlines()[0])
+    return done.out
 
 
 def _unknown(name: str, said: str) -> Refusal:
