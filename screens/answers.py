@@ -53,6 +53,8 @@ class Answers(Frozen):
 
     disks: tuple[str, ...] = ()
     """Identities, in the order in which they were chosen: roles a, b, c, ..."""
+    allow_unequal: bool = False
+    """Whether disks that are more than ten percent apart in size may serve together."""
 
     esp_size: str = "512M"
     boot_size: str = "1G"

@@ -63,6 +63,8 @@ OF_A_POOL: Mapping[str, str] = {
     ".dataset": "datasets",
 }
 """The same for a pool's keys, by their end."""
+PARTITIONS: Mapping[str, str] = {"partition[1]": "esp_size", "partition[2]": "boot_size", "partition[3]": "swap_size"}
+"""The same for the partitions whose size is asked for."""
 STAND_INS: Mapping[str, str] = {"hostname": "debian", "user": "user"}
 """What has no default, because a person must think of it."""
 
@@ -109,6 +111,8 @@ def beside(refusal: Refusal) -> str:
 
 def field_of(title: str) -> str:
     """Return the answer that a refusal is about: its title begins with the key."""
+    if title[:12] in PARTITIONS:
+        return PARTITIONS[title[:12]]
     key = title.partition(" ")[0].rstrip(":").partition("[")[0]
     if key.startswith("pool."):
         # The second word is the pool's name, which is an answer itself and may have dots.
@@ -177,7 +181,8 @@ def _crypt(answers: Answers) -> dict[str, Any]:
     if answers.encryption is Encryption.LUKS:
         layers["pool"] = {"over": "partition.pool", "kind": "luks2", "discard": answers.discard}
     if answers.swap is SwapKind.RAID and answers.encryption is not Encryption.NONE:
-        layers["swap"] = {"over": "raid.swap", "kind": "luks2", "discard": answers.discard}
+        # The machine asks for a passphrase once; swap needs no key that outlives its run.
+        layers["swap"] = {"over": "raid.swap", "kind": "luks2", "unlock": "random", "discard": answers.discard}
     return layers
 
 
@@ -199,6 +204,8 @@ def _pool(answers: Answers) -> dict[str, Any]:
     made: dict[str, Any] = {"vdevs": [{"kind": str(topology(answers)), "over": over}]}
     if answers.ashift:
         made["ashift"] = answers.ashift
+    if answers.allow_unequal:
+        made["allow-unequal"] = True
     made |= {
         "bootfs": "ROOT/debian",
         "properties": {"autotrim": "on" if trim else "off"},

@@ -31,6 +31,12 @@ LINUX = ("ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs", "jfs", "bcachefs", "rei
 MACOS = ("apfs", "hfsplus", "hfs")
 MICROSOFT_RESERVED = "e3c9e316-0b5c-4db8-817d-f92df00215ae"
 EFI_SYSTEM = "c12a7328-f81f-11d2-ba4b-00a0c93ec93b"
+PART_TYPES = {
+    MICROSOFT_RESERVED: "reserved by Windows",
+    EFI_SYSTEM: "EFI system partition",
+    "21686148-6449-6e6f-744e-656564454649": "BIOS boot partition",
+}
+"""What partitions without a file system are for."""
 
 
 def size(count: int) -> str:
@@ -95,6 +101,12 @@ def contents(disk: Disk) -> str:
     elif not found and disk.table:
         found["an empty partition table"] = None
     return ", ".join(found) or "empty"
+
+
+def holds(node: Node) -> str:
+    """Say what one partition or layer holds."""
+    special = PART_TYPES.get(node.part_type.lower(), "")
+    return _windows([node]) or _content(node) or special or "nothing known"
 
 
 def _windows(partitions: list[Node]) -> str:

@@ -28,8 +28,8 @@ def refusals(layout: Layout) -> tuple[Refusal, ...]:
     return (*bootable.refusals(layout), *found, *teardown.refusals(layout))
 
 
-def _too_small(layout: Layout) -> Iterator[Refusal]:
-    """Fault 20; the last partition is the rest of the smallest disk."""
+def too_small(layout: Layout) -> Iterator[Refusal]:
+    """Refuse disks without room (fault 20); the last partition is the rest of the smallest one."""
     if not layout.extents:
         return
     *fixed, rest = layout.extents
@@ -56,8 +56,8 @@ def _below(layout: Layout, reference: str) -> tuple[str, ...]:
     return stack.everything_below(layout.recipe, reference)
 
 
-def _unequal(layout: Layout) -> Iterator[Refusal]:
-    """Fault 14."""
+def unequal(layout: Layout) -> Iterator[Refusal]:
+    """Refuse disks far apart in size (fault 14)."""
     for name, pool in layout.recipe.pool.items():
         for vdev in pool.vdevs:
             disks = vdev_disks(layout, vdev)
@@ -160,11 +160,13 @@ def _device_names(layout: Layout) -> Iterator[Refusal]:
 
 Rule = Callable[[Layout], Iterator[Refusal]]
 RULES: tuple[Rule, ...] = (
-    _too_small,
-    _unequal,
+    too_small,
+    unequal,
     _mixed_sectors,
     _firmware,
     _secure_boot,
     _pool_names,
     _device_names,
 )
+OF_DISKS: tuple[Rule, ...] = (_mixed_sectors, _firmware, _device_names, unequal, too_small)
+"""Those that another choice of disks mends."""

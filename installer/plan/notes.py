@@ -14,9 +14,12 @@ from installer.recipe import stack
 from installer.recipe.model import SwapKind
 
 
-def notes(layout: Layout) -> tuple[str, ...]:
-    """Return the notes of a plan, each one sentence or two."""
-    return tuple(dict.fromkeys(note for about in ABOUT for note in about(layout)))
+About = Callable[[Layout], Iterator[str]]
+
+
+def notes(layout: Layout, about: tuple[About, ...] | None = None) -> tuple[str, ...]:
+    """Return the notes of a plan, each one sentence or two; all of them, or those about some of it."""
+    return tuple(dict.fromkeys(note for each in about or ABOUT for note in each(layout)))
 
 
 def _erased(layout: Layout) -> Iterator[str]:
@@ -123,7 +126,7 @@ def _image(layout: Layout) -> Iterator[str]:
         yield "This machine was not started from zroot's medium: the plan can be read, but there is no system to copy."
 
 
-ABOUT: tuple[Callable[[Layout], Iterator[str]], ...] = (
+ABOUT: tuple[About, ...] = (
     _erased,
     _torn_out,
     _failures,
@@ -136,3 +139,5 @@ ABOUT: tuple[Callable[[Layout], Iterator[str]], ...] = (
     _modules,
     _image,
 )
+OF_DISKS: tuple[About, ...] = (_torn_out, _failures, _unused)
+OF_SWAP: tuple[About, ...] = (_swap_volume,)
