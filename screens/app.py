@@ -12,32 +12,35 @@ from textual import work
 from textual.app import App
 from textual.binding import BindingType
 from textual.events import Resize
+from textual.geometry import Offset
+from textual.widgets import Input
 from textual.worker import get_current_worker
 
 from installer.errors import ZrootError
 from installer.machine.model import Machine
 from installer.run.client import Client
+from screens import theme
 from screens.answers import Answers
 from screens.desk import Desk
-from screens.step import Left, Move, Step, TooSmall
+from screens.fields import Own
+from screens.step import Left, Move, Step, TooSmall, fits
 from screens.system import System
 
 STEPS: Sequence[type[Step]] = (System,)
 """In their order."""
-
-SMALLEST = (60, 20)
-"""Columns and lines: below this the widgets no longer fit."""
 
 
 class Guided(App[int]):
     """The app: holds the machine as it is now, the way to the engine, and the wizard."""
 
     ENABLE_COMMAND_PALETTE = False
+    CSS = theme.CSS
     BINDINGS: ClassVar[list[BindingType]] = []
 
     def __init__(self, client: Client, *, answers: Answers | None = None) -> None:
         super().__init__(ansi_color=True)
-        self.theme = "ansi-dark"
+        self.register_theme(theme.THEME)
+        self.theme = theme.THEME.name
         self.animation_level = "none"
         self.desk = Desk(client, steps=sum(1 for step in STEPS if step.number))
         self.answers = answers or Answers()
@@ -74,12 +77,24 @@ class Guided(App[int]):
     def _know(self, machine: Machine | None, trouble: str) -> None:
         self.desk.machine, self.desk.trouble = machine, trouble
         for screen in self.screen_stack:
-            if isinstance(screen, Step) and machine:
-                screen.machine_changed(machine)
+            if isinstance(screen, Step) and screen.is_mounted:
+                # One that is not mounted yet reads the desk when it is.
+                screen.machine_changed(machine) if machine else screen.machine_lost(trouble)
 
     def on_resize(self, event: Resize) -> None:
-        small = event.size.width < SMALLEST[0] or event.size.height < SMALLEST[1]
-        if small and not isinstance(self.screen, TooSmall):
+        if not fits(event.size) and not isinstance(self.screen, TooSmall):
             self.push_screen(TooSmall())
-        elif not small and isinstance(self.screen, TooSmall):
-            self.screen.dismiss(None)
+
+    @property
+    def cursor_position(self) -> Offset:
+        """Where the terminal's own cursor belongs: at the focus, which screen readers and braille lines follow."""
+        focused = self.screen.focused if self.screen_stack else None
+        if isinstance(focused, Input):
+            return focused.cursor_screen_offset
+        if isinstance(focused, Own):
+            return focused.content_region.offset + focused.cursor()
+        return focused.content_region.offset if focused else Offset(0, 0)
+
+    @cursor_position.setter
+    def cursor_position(self, place: Offset) -> None:
+        """Textual's widgets set it too early, before they have their place."""

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
+from rich.segment import Segment
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.events import Click, Focus
+from textual.events import Click, DescendantBlur, DescendantFocus, Focus
+from textual.geometry import Offset
 from textual.message import Message
 from textual.reactive import reactive
 from textual.screen import ModalScreen
+from textual.strip import Strip
 from textual.widget import Widget
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
@@ -39,15 +42,26 @@ class Accepted(Message):
 class Entry(Input):
     """A line of text."""
 
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"input--line"}
+
     def __init__(self, value: str = "", *, secret: bool = False, hint: str = "", longest: int = 512) -> None:
+        said = f"({hint})" if hint else ""  # without colours it would look like an answer
         super().__init__(
-            value, password=secret, placeholder=hint, max_length=longest, compact=True, select_on_focus=not secret
+            value, password=secret, placeholder=said, max_length=longest, compact=True, select_on_focus=not secret
         )
         self.cursor_blink = False
 
     def answer(self) -> Any:
         """Return the text."""
         return self.value
+
+    def render_line(self, y: int) -> Strip:
+        """Draw what is still empty as a line to write on: a field is a field without colours too."""
+        strip, width = super().render_line(y), self.size.width
+        cursor = self._cursor_offset + 1 - self.scroll_offset.x if self.has_focus else 0
+        written = max(len(strip.text.rstrip()), cursor)
+        line = Segment("_" * (width - written), self.get_component_rich_style("input--line"))
+        return strip if y else Strip([*strip.crop(0, written).extend_cell_length(written), line])
 
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()
@@ -62,8 +76,8 @@ class Pick(Static, can_focus=True):
     """One of a few choices; left, right and space go through them."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("right,space", "turn(1)", "next choice", show=False),
-        Binding("left", "turn(-1)", "choice before", show=False),
+        Binding("right,space", "turn(1)", "Change", key_display="← →"),
+        Binding("left", "turn(-1)", "Change", key_display="← →"),
         Binding("enter", "accept", "accept", show=False),
     ]
     index: reactive[int] = reactive(0)
@@ -116,7 +130,7 @@ class Tick(Pick):
 class Lookup(Pick):
     """One of many: space opens a list that can be searched, and takes what is typed if the list is not complete."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("space,right,left", "look_up", "search", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("space,right,left", "look_up", "List", key_display="Space")]
 
     def __init__(self, choices: Sequence[tuple[Any, str]], value: Any, *, title: str, free: bool = False) -> None:
         super().__init__(choices, value)
@@ -126,7 +140,7 @@ class Lookup(Pick):
             self.set_reactive(Pick.index, len(self.choices) - 1)
 
     def render(self) -> Content:
-        return Content(f"{self.choices[self.index][1]}  (space: list)")
+        return Content(f"{self.choices[self.index][1]} ▼")
 
     def action_look_up(self) -> None:
         self.app.push_screen(Search(self._title, self.choices, free=self._free), self._found)
@@ -146,11 +160,6 @@ class Lookup(Pick):
 class Search(ModalScreen[Any]):
     """A list that is narrowed down by typing."""
 
-    CSS = """
-    Search { align: center middle; }
-    Search > Vertical { width: 70; max-width: 100%; height: 20; border: solid $primary; padding: 0 1; }
-    Search OptionList { height: 1fr; border: none; padding: 0; scrollbar-size: 1 1; }
-    """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss(None)", "Back"),
         Binding("down", "move(1)", show=False),
@@ -209,7 +218,11 @@ class Search(ModalScreen[Any]):
 class Press(Static, can_focus=True):
     """A button."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter,space", "press", "press", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter,space", "press", "press", show=False),
+        Binding("left", "app.focus_previous", show=False),
+        Binding("right", "app.focus_next", show=False),
+    ]
 
     class Pressed(Message):
         """The button was pressed."""
@@ -228,7 +241,19 @@ class Press(Static, can_focus=True):
         self.action_press()
 
 
-Control = Entry | Pick
+class Own(Widget, can_focus=True):
+    """A control that one screen makes for itself."""
+
+    def answer(self) -> Any:
+        """Return what it stands at."""
+        raise NotImplementedError
+
+    def cursor(self) -> Offset:
+        """Return the place in it that the terminal's own cursor is to mark."""
+        return Offset(0, 0)
+
+
+Control = Entry | Pick | Own
 
 
 class Field(Vertical):
@@ -246,6 +271,7 @@ class Field(Vertical):
     def compose(self) -> ComposeResult:
         with Horizontal(classes="row"):
             yield Static(self._label, classes="label", markup=False)
+            yield Static("»", classes="mark", markup=False)
             yield self.control
         yield Static("", classes="problem", markup=False)
 
@@ -265,3 +291,9 @@ class Field(Vertical):
 
     def on_focus(self, event: Focus) -> None:
         self.control.focus()
+
+    def on_descendant_focus(self, event: DescendantFocus) -> None:
+        self.add_class("-here")
+
+    def on_descendant_blur(self, event: DescendantBlur) -> None:
+        self.remove_class("-here")

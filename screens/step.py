@@ -12,15 +12,17 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 from textual.events import DescendantFocus
-from textual.geometry import Offset
+from textual.geometry import Size
 from textual.screen import ModalScreen, Screen
 from textual.widget import Widget
-from textual.widgets import Input, Static
+from textual.widgets import Static
 
 from screens import compose as composing
+from screens import theme
 from screens.answers import Answers
 from screens.desk import Desk
 from screens.fields import Accepted, Changed, Field, Press
+from screens.theme import Bar
 
 if TYPE_CHECKING:
     from installer.machine.model import Machine
@@ -31,6 +33,9 @@ class Move(StrEnum):
 
     NEXT = "next"
     BACK = "back"
+    REPLAY = "replay"
+    SHELL = "shell"
+    QUIT = "quit"
 
 
 @dataclass(frozen=True)
@@ -49,30 +54,15 @@ class Step(Screen[Left]):
     """Of the steps that have one, from 1."""
     general_help: ClassVar[str] = ""
     """What F1 says about the screen as a whole."""
-    AUTO_FOCUS = None
-    CSS = """
-    Step { layout: vertical; }
-    #bar { height: 1; background: $primary; color: $background; text-style: bold; padding: 0 1; }
-    #body { height: 1fr; padding: 1 2 0 2; scrollbar-size: 1 1; }
-    #help { height: 2; padding: 0 2; color: $text-muted; }
-    #buttons { height: 1; padding: 0 2; }
-    #buttons Press { margin-right: 2; width: auto; }
-    #keys { height: 1; background: $surface; padding: 0 1; }
-    Field { height: auto; }
-    Field .row { height: auto; }
-    Field .label { width: 22; }
-    Field Entry { width: 1fr; }
-    Field Pick { width: 1fr; height: auto; }
-    Field .problem { color: $error; text-style: bold; padding-left: 22; height: auto; }
-    Field Pick:focus, Press:focus { text-style: reverse bold; }
-    .words { height: auto; margin-bottom: 1; }
-    """
+    AUTO_FOCUS = ""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f1", "help", "Help", key_display="F1"),
         Binding("escape", "back", "Back", key_display="Esc"),
         Binding("f10", "next", "Next", key_display="F10"),
         Binding("up", "app.focus_previous", "up", show=False),
         Binding("down", "app.focus_next", "down", show=False),
+        Binding("pagedown", "page(1)", "page down", show=False),
+        Binding("pageup", "page(-1)", "page up", show=False),
     ]
 
     def __init__(self, desk: Desk, answers: Answers) -> None:
@@ -105,6 +95,9 @@ class Step(Screen[Left]):
     def machine_changed(self, machine: Machine) -> None:
         """Take a new look at the machine: a disk came or went."""
 
+    def machine_lost(self, trouble: str) -> None:
+        """Say that the machine could not be looked at."""
+
     def first_focus(self) -> Widget:
         """Return what has the focus at first: the first field that still needs an answer, else Next."""
         problems = self.problems(self.collect())
@@ -114,12 +107,12 @@ class Step(Screen[Left]):
     # How it works.
 
     def compose(self) -> ComposeResult:
-        yield Static("", id="bar", markup=False)
+        yield Bar(id="bar")
         with VerticalScroll(id="body", can_focus=False):
             yield from self.body()
-        yield Static("", id="help", markup=False)
         with Horizontal(id="buttons"):
             yield from self.buttons()
+        yield Static("", id="help", markup=False)
         yield Static("", id="keys", markup=False)
 
     def buttons(self) -> ComposeResult:
@@ -132,11 +125,15 @@ class Step(Screen[Left]):
         yield from self.query(Field).results(Field)
 
     def on_mount(self) -> None:
-        where = f"step {self.number} of {self.desk.steps}: " if self.number else ""
-        self.query_one("#bar", Static).update(Content(f"zroot   {where}{self.title_words}"))
+        bar = self.query_one(Bar)
+        bar.title, bar.number, bar.steps = self.title_words, self.number, self.desk.steps
         self.redraw(self.collect())
         self.show_keys()
         self.call_after_refresh(lambda: self.first_focus().focus())
+
+    def on_screen_resume(self) -> None:
+        if not fits(self.app.size):
+            self.app.push_screen(TooSmall())
 
     def show_keys(self) -> None:
         """List the keys that work."""
@@ -144,8 +141,7 @@ class Step(Screen[Left]):
         for _, binding, enabled, _ in self.active_bindings.values():
             if binding.show and enabled:
                 shown.setdefault(binding.key_display or binding.key, binding.description)
-        line = "   ".join(f"{key} {words}" for key, words in shown.items())
-        self.query_one("#keys", Static).update(Content(line))
+        self.query_one("#keys", Static).update(theme.keys(shown))
 
     def on_changed(self, event: Changed) -> None:
         answers = self.collect()
@@ -166,13 +162,6 @@ class Step(Screen[Left]):
         field = self._field_of(event.widget)
         self.query_one("#help", Static).update(Content(field.reason if field else ""))
         self.show_keys()
-        self.call_after_refresh(self._place_cursor)
-
-    def _place_cursor(self) -> None:
-        """Put the terminal's own cursor where the focus is: screen readers and braille lines follow it."""
-        if self.focused and not isinstance(self.focused, Input):
-            region = self.focused.content_region
-            self.app.cursor_position = Offset(region.x, region.y)
 
     def action_next(self) -> None:
         answers = self.collect()
@@ -187,6 +176,11 @@ class Step(Screen[Left]):
 
     def action_back(self) -> None:
         self.dismiss(Left(self.collect(), Move.BACK))
+
+    def action_page(self, by: int) -> None:
+        """Scroll a body that is longer than the screen."""
+        body = self.query_one("#body")
+        body.scroll_relative(y=by * max(body.size.height - 1, 1), animate=False)
 
     def action_help(self) -> None:
         field = self._field_of(self.focused) if self.focused else None
@@ -220,12 +214,6 @@ class Step(Screen[Left]):
 class Help(ModalScreen[None]):
     """What F1 says."""
 
-    CSS = """
-    Help { align: center middle; }
-    Help > VerticalScroll { width: 76; max-width: 100%; height: auto; max-height: 90%; border: solid $primary;
-        padding: 0 1; scrollbar-size: 1 1; }
-    Help Static { height: auto; margin-bottom: 1; }
-    """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,f1,enter,space", "dismiss(None)", "Back")]
 
     def __init__(self, title: str, general: str, field: str, said: str) -> None:
@@ -244,10 +232,27 @@ KEYS = (
 )
 
 
-class TooSmall(ModalScreen[None]):
-    """Shown while the terminal has less than 60 columns or 20 lines."""
+SMALLEST = Size(60, 20)
+"""Columns and lines: below this the widgets no longer fit."""
 
-    CSS = "TooSmall { align: center middle; } TooSmall Static { width: auto; }"
+
+def fits(size: Size) -> bool:
+    """Tell whether a screen of this size can be used."""
+    return size.width >= SMALLEST.width and size.height >= SMALLEST.height
+
+
+class TooSmall(Screen[None]):
+    """Shown while the terminal is too small, over whatever else is shown; nothing below it is lost."""
 
     def compose(self) -> ComposeResult:
-        yield Static("Too small: 60 x 20 at least.", markup=False)
+        yield Static(f"Too small: {SMALLEST.width} x {SMALLEST.height} at least.", markup=False)
+
+    def on_resize(self) -> None:
+        self._leave()
+
+    def on_screen_resume(self) -> None:
+        self._leave()
+
+    def _leave(self) -> None:
+        if self.is_current and fits(self.app.size):
+            self.dismiss(None)
