@@ -25,6 +25,7 @@ AFTER_KILL = 10.0
 """Seconds to wait for a killed program. One that sleeps in the kernel (a pool whose disk is gone) never dies."""
 
 PACKAGES = {
+    "bash": "bash",
     "blkid": "util-linux",
     "blockdev": "util-linux",
     "chpasswd": "passwd",
@@ -35,6 +36,8 @@ PACKAGES = {
     "efibootmgr": "efibootmgr",
     "grub-install": "grub2-common",
     "integritysetup": "cryptsetup-bin",
+    "ip": "iproute2",
+    "loadkeys": "kbd",
     "lsblk": "util-linux",
     "lvs": "lvm2",
     "lvchange": "lvm2",
@@ -317,19 +320,44 @@ def run(
     return finish(Program(argv, stdin=stdin, timeout=timeout, success=success, on_output=on_output))
 
 
-def detach(argv: Sequence[str], *, stdin: bytes, log: Path) -> None:
-    """Start a program that outlives this one; it reads stdin from memory and writes to a log of mode 0600."""
+class Detached:
+    """A program that outlives this one; while this one lives, it can tell whether that one has ended."""
+
+    def __init__(self, child: subprocess.Popen[bytes]) -> None:
+        self._child = child
+
+    @property
+    def ended(self) -> bool:
+        """Whether it has ended."""
+        return self._child.poll() is not None
+
+
+def detach(argv: Sequence[str], *, stdin: bytes, log: Path, folder: Path = Path("/")) -> Detached:
+    """Start a program that outlives this one, in a folder; it reads stdin from memory, writes to a log of mode 0600."""
     source = _in_memory(stdin)
     output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
     try:
-        subprocess.Popen(
+        child = subprocess.Popen(
             [which(argv[0]), *argv[1:]],
             stdin=source,
             stdout=output,
             stderr=output,
+            cwd=folder,
             env=ENVIRONMENT,
             start_new_session=True,
         )
     finally:
         os.close(source)
         os.close(output)
+    return Detached(child)
+
+
+def login_shell() -> None:
+    """Let a person work in a shell on this terminal until they leave it. Raises Refusal if there is none."""
+    told = {name: os.environ[name] for name in ("TERM", "HOME", "USER", "LANG", "SSH_CONNECTION") if name in os.environ}
+    home = os.environ.get("HOME", "/")
+    shell = [which("bash"), "--login"]
+    # The live system's profile starts the guided install on a console; not inside of itself.
+    subprocess.run(
+        shell, env={"PATH": PATH, "ZROOT_SHELL": "1"} | told, cwd=home if os.path.isdir(home) else "/", check=False
+    )

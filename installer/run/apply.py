@@ -71,11 +71,13 @@ def apply(  # noqa: PLR0913 - the options of the command
     resume: bool,
     show: Callable[[Event], None] | None = None,
     attended: bool = False,
+    reviewed: str = "",
 ) -> Outcome:
     """Carry a recipe out on this machine and return how it ended; raises nothing that a person could mend.
 
     erase names the disks that may be erased, by their identities. events is where the JSON lines go (/run/zroot if
     None); show gets every event as well. attended means that somebody answers over the socket in /run/zroot.
+    reviewed is the digest of the plan that a person has agreed to: no other one is carried out.
     """
     for secret in secrets.values():
         SECRETS.register(secret.reveal())
@@ -88,19 +90,19 @@ def apply(  # noqa: PLR0913 - the options of the command
             log = EventLog(events or RUN / EVENTS, fresh=events is None and not resume, echo=show)
             control = Control(RUN / SOCKET) if attended else None
             run = Run(recipe_text, source=source, secrets=secrets, log=log, control=control)
-            return _carried_out(run, log, erase=erase, resume=resume)
+            return _carried_out(run, log, erase=erase, resume=resume, reviewed=reviewed)
     except Refusal as refusal:
         return _outcome(refusal)
 
 
-def _carried_out(run: Run, log: EventLog, *, erase: Sequence[str], resume: bool) -> Outcome:
+def _carried_out(run: Run, log: EventLog, *, erase: Sequence[str], resume: bool, reviewed: str) -> Outcome:
     began = time.monotonic()
     try:
         with run.stop_asked.by_signals():
             if resume:
                 run.resume()
             else:
-                run.begin(erase)
+                run.begin(erase, reviewed=reviewed)
         outcome = Outcome(status="done", exit=Exit.DONE, words="The installation is finished; everything is closed.")
     except ZrootError as error:
         outcome = _outcome(error)
@@ -140,11 +142,12 @@ class Run:
         self._undo = UndoKit(RUN / "undo", notice=self._notice)
         self.stop_asked = StopAsked(control, again=self._still_waiting)
 
-    def begin(self, erase: Sequence[str]) -> None:
+    def begin(self, erase: Sequence[str], *, reviewed: str = "") -> None:
         """Carry the recipe out from its start."""
         recipe = parse(self._text, source=self._source)
         leftovers.close(RUN, self._state, notice=self._notice)
         plan = make_plan(recipe, self._machine())
+        before.require_reviewed(plan, reviewed)
         before.require_consent(recipe, plan, erase)
         before.require_ready(recipe, plan, self._secrets, notice=self._notice)
         before.require_unchanged(recipe, plan, machine := self._machine())
@@ -241,7 +244,8 @@ class Run:
                 self._failed = error.operation.id
                 if not self._control:
                     raise
-                self._log.emit(Ask(question=str(error), answers=(RETRY, STOP)))
+                question = f"{error}\n{disks_in_words(executor.plan, self._journal)}" if self._journal else str(error)
+                self._log.emit(Ask(question=question, answers=(RETRY, STOP)))
                 if self._control.answer((RETRY, STOP), stopping=self.stop_asked) == STOP:
                     raise
             else:
@@ -269,17 +273,30 @@ def _remember(words: str) -> None:
 
 def state_of_disks(plan: Plan, journal: Journal) -> str:
     """Say in which state an unfinished run leaves the disks, and how to go on."""
-    destroying = [one for one in plan.operations if one.destroys and one.id in journal.begun]
+    if not _destroying(plan, journal):
+        return disks_in_words(plan, journal)
+    return (
+        f"{disks_in_words(plan, journal)}\n"
+        "Go on with the same command as before and --resume: zroot apply RECIPE ... --resume\n"
+        f"Or start over by applying the recipe again. What was saved of the old order is in {RUN / 'undo'}."
+    )
+
+
+def disks_in_words(plan: Plan, journal: Journal) -> str:
+    """Say in which state the disks are."""
+    destroying = _destroying(plan, journal)
     if not destroying:
         return "Nothing on the disks was changed."
     roles = sorted({role for one in destroying for role in one.destroys})
     done = sum(one.id in journal.ended for one in plan.operations)
     return (
         f"Disks {', '.join(roles)} are partly written: {done} of {len(plan.operations)} steps are done. "
-        "They hold neither the old content nor a system that starts.\n"
-        "Go on with the same command as before and --resume: zroot apply RECIPE ... --resume\n"
-        f"Or start over by applying the recipe again. What was saved of the old order is in {RUN / 'undo'}."
+        "They hold neither the old content nor a system that starts."
     )
+
+
+def _destroying(plan: Plan, journal: Journal) -> list[Operation]:
+    return [one for one in plan.operations if one.destroys and one.id in journal.begun]
 
 
 def _outcome(error: ZrootError) -> Outcome:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Mapping, Sequence
 
@@ -12,6 +13,7 @@ from installer.machine.model import Disk, Machine
 from installer.masking import SECRETS
 from installer.plan.build import make_plan
 from installer.plan.operation import Commands, CopyImage, Plan
+from installer.plan.render import as_json
 from installer.process import which
 from installer.recipe import keymap
 from installer.recipe.model import Recipe
@@ -20,6 +22,20 @@ from installer.recipe.stack import has_system
 from installer.run import keyboard
 
 TEXT = TypeAdapter(str)
+
+
+def digest(plan: Plan) -> str:
+    """Return what tells a plan from every other one."""
+    return hashlib.sha256(as_json(plan).encode()).hexdigest()
+
+
+def require_reviewed(plan: Plan, reviewed: str) -> None:
+    """Refuse a plan that is not the one that a person has seen (fault 35); raises Refusal. Empty: nobody looked."""
+    if reviewed and digest(plan) != reviewed:
+        raise Refusal(
+            "The machine changed since the plan was shown: it would now be another plan.",
+            hint="Look at the new plan, and agree to it if it is what you want.",
+        )
 
 
 def require_consent(recipe: Recipe, plan: Plan, erase: Sequence[str]) -> None:
@@ -48,15 +64,30 @@ def require_consent(recipe: Recipe, plan: Plan, erase: Sequence[str]) -> None:
 
 def require_ready(recipe: Recipe, plan: Plan, secrets: Mapping[str, Secret], *, notice: Callable[[str], None]) -> None:
     """Find what would only be found after the first write, or at the first start; raises Refusals."""
-    problems = [
+    if problems := ready_problems(recipe, plan, secrets, notice=notice):
+        raise Refusals(problems)
+
+
+def ready_problems(
+    recipe: Recipe, plan: Plan, secrets: Mapping[str, Secret], *, notice: Callable[[str], None]
+) -> tuple[Refusal, ...]:
+    """Return what is wrong with the secrets, and the programs and the image that are missing."""
+    return (
+        *secret_problems(recipe, plan, secrets, notice=notice),
+        *_missing_programs(plan),
+        *_missing_image(plan),
+    )
+
+
+def secret_problems(
+    recipe: Recipe, plan: Plan, secrets: Mapping[str, Secret], *, notice: Callable[[str], None]
+) -> tuple[Refusal, ...]:
+    """Return what is wrong with the secrets: missing, unfit, part of the plan, not to be typed at the first start."""
+    return (
         *check_secrets(recipe, secrets),
         *_leaks(recipe, plan, secrets, notice=notice),
         *_untypeable(recipe, secrets, notice=notice),
-        *_missing_programs(plan),
-        *_missing_image(plan),
-    ]
-    if problems:
-        raise Refusals(tuple(problems))
+    )
 
 
 def require_unchanged(recipe: Recipe, plan: Plan, machine: Machine) -> None:

@@ -4,79 +4,45 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 import tempfile
 import time
 import zoneinfo
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Protocol
 
-from installer.errors import ZrootError
-from installer.machine import recording
+from installer.errors import Refusal
+from installer.machine import network, recording
+from installer.machine.greeting import last_run
 from installer.machine.hotplug import Watch
 from installer.machine.model import Machine
+from installer.machine.network import Network
 from installer.machine.probe import probe
 from installer.machine.read import read
-from installer.process import detach
+from installer.plan.operation import Plan
+from installer.process import login_shell, run
+from installer.recipe.model import Recipe
 from installer.recipe.secrets import Secret
 from installer.recipe.syntax import LOCALE
-from installer.run import control
-from installer.run.apply import EVENTS, RUN, SOCKET
-from installer.run.events import Ended, Stamped
-from installer.run.events import read as read_events
+from installer.run import blink, console, saving, shelf
+from installer.run.apply import RUN
+from installer.run.before import ready_problems, secret_problems
 from installer.run.keyboard import typeable
-
-UNIT = "zroot-engine"
-SYSTEMD = Path("/run/systemd/system")
-"""Exists where systemd runs the machine."""
+from installer.run.reader import Reader
+from installer.run.saving import Place
+from installer.run.shelf import Found
 
 LOCALES = Path("/usr/share/i18n/SUPPORTED")
 """What locale-gen knows: the live system is the installed one."""
 INTERFACES = Path("/sys/class/net")
 
-ESCAPES = {"\\": "\\\\", '"': '\\"'}
 
-
-class Client:
-    """One reader of the engine. Made anew after a crash, it finds the run and all that it said."""
+class Client(Reader):
+    """The way from the screens to the engine and to this machine."""
 
     def __init__(self, run: Path = RUN) -> None:
-        self._run = run
-        self._offset = 0
+        super().__init__(run)
         self._keymaps: dict[str, frozenset[str] | None] = {}
-
-    def start(self, recipe: str, *, secrets: Mapping[str, Secret], erase: Sequence[str], resume: bool = False) -> None:
-        """Start the engine in a unit of its own, out of reach of this terminal and this session. Raises OSError."""
-        self._run.mkdir(mode=0o700, exist_ok=True)
-        file = self._run / "recipe.toml"
-        file.touch(mode=0o600)
-        file.write_text(recipe)
-        (self._run / EVENTS).unlink(missing_ok=True)
-        self._offset = 0
-        argv = [sys.executable, "-m", "installer.run.engine", str(file)]
-        argv += [f"--erase={identity}" for identity in erase]
-        argv += ["--resume"] if resume else []
-        if SYSTEMD.is_dir():
-            # --pipe hands our standard input over; without a unit of its own, logind would end it with the session.
-            argv = ["systemd-run", f"--unit={UNIT}", "--collect", "--quiet", "--pipe", "--", *argv]
-        detach(argv, stdin=_toml(secrets).encode(), log=self._run / "engine.log")
-
-    def new_events(self) -> list[Stamped]:
-        """Return what the engine said since the last call."""
-        path = self._run / EVENTS
-        if not path.exists():
-            return []
-        found = list(read_events(path, offset=self._offset))
-        self._offset = found[-1][1] if found else self._offset
-        return [stamped for stamped, _ in found]
-
-    def answer(self, word: str) -> None:
-        """Say `retry` or `stop`; raises ZrootError if no engine listens."""
-        try:
-            control.say(self._run / SOCKET, word)
-        except OSError:
-            raise ZrootError("The engine does not run any more.", hint="Its last words are in the events.") from None
 
     def machine(self) -> Machine:
         """Look at this machine, which takes seconds; raises ZrootError."""
@@ -85,6 +51,30 @@ class Client:
     def changes(self) -> Changes:
         """Return what tells that disks came or went; made before the first look, so that nothing is missed."""
         return Watch()
+
+    def network(self) -> Network:
+        """Say where this machine can be reached; nothing where that cannot be told."""
+        return network.network()
+
+    def last_run(self) -> str:
+        """Return what the last installation of this boot said at its end; nothing if there was none."""
+        return last_run()
+
+    def console(self) -> str:
+        """Return the real console that this is drawn on; nothing on ssh and serial lines."""
+        return console.real_console()
+
+    def use_keymap(self, keymap: str) -> None:
+        """Give the console this keyboard layout, which takes seconds; nothing to do on other terminals.
+
+        Raises ZrootError.
+        """
+        if here := self.console():
+            console.use_keymap(keymap, here)
+
+    def blink(self, path: str, stop: Callable[[], bool]) -> None:
+        """Make a disk's light blink by reading it, some seconds or until told to stop; raises Refusal."""
+        blink.blink(path, stop=stop)
 
     def timezones(self) -> list[str]:
         """Name the time zones that this system knows."""
@@ -122,15 +112,44 @@ class Client:
             self._keymaps[keymap] = typeable(keymap)
         return self._keymaps[keymap]
 
-    def running(self) -> bool:
-        """Tell whether an engine has begun here and not said its last word."""
-        path = self._run / EVENTS
-        if not path.exists():
-            return False
-        last = None
-        for stamped, _ in read_events(path):
-            last = stamped.what
-        return last is not None and not isinstance(last, Ended) and _alive(self._run / "lock")
+    def refusals(self, recipe: Recipe, plan: Plan, secrets: Mapping[str, Secret]) -> tuple[Refusal, ...]:
+        """Return what the engine would refuse before it writes, after some seconds."""
+        return ready_problems(recipe, plan, secrets, notice=lambda text: None)
+
+    def places(self, machine: Machine | None, chosen: Collection[str] = ()) -> tuple[Place, ...]:
+        """Return where files can be kept; never on the chosen disks, which are named by their identities."""
+        return saving.places(machine, chosen=chosen, run=self._run)
+
+    def save(self, place: Place, files: Mapping[str, str | Path]) -> tuple[str, ...]:
+        """Keep files in a place, which takes seconds; return their names there. Raises ZrootError."""
+        return saving.save(place, files, run=self._run)
+
+    def undo_kit(self) -> dict[str, Path]:
+        """Name the files of the undo kit and where they are now; none if there is no kit."""
+        folder = self._run / "undo"
+        return {f"zroot-undo/{file.name}": file for file in sorted(folder.glob("*"))}
+
+    def recipes(self, machine: Machine | None) -> tuple[Found, ...]:
+        """Return the recipes that can be replayed, after some seconds: cut off ones, those on sticks, shipped ones."""
+        if machine is None:
+            return shelf.shipped()
+        return (*shelf.cut_off(machine, run=self._run), *shelf.on_sticks(machine, run=self._run), *shelf.shipped())
+
+    def read_recipe(self, path: str) -> Found:
+        """Read a recipe from a file; raises Refusals."""
+        return shelf.read(path)
+
+    def shell(self) -> None:
+        """Let a person work in a shell on this terminal; raises Refusal if there is none."""
+        login_shell()
+
+    def restart(self) -> None:
+        """Start this machine anew. Raises ZrootError."""
+        run(("systemctl", "--no-block", "reboot"), timeout=60)
+
+    def power_off(self) -> None:
+        """Switch this machine off. Raises ZrootError."""
+        run(("systemctl", "--no-block", "poweroff"), timeout=60)
 
 
 class Recorded(Client):
@@ -138,15 +157,61 @@ class Recorded(Client):
 
     def __init__(self, recording: Path, run: Path | None = None) -> None:
         super().__init__(run or Path(tempfile.mkdtemp(prefix="zroot-demo-")))
-        self._recording = recording
+        self._recording = recording.absolute()
+
+    def _argv(self, recipe: Path, reviewed: Plan | None) -> list[str]:
+        # The engine's own program, which checks everything and then refuses: it is told of no machine but this file.
+        return [*self._engine(recipe, reviewed), f"--machine={self._recording}", f"--run={self._run}"]
 
     def machine(self) -> Machine:
         """Return the recorded machine; raises Refusal if the file is none."""
         return read(recording.load(self._recording))
 
+    def refusals(self, recipe: Recipe, plan: Plan, secrets: Mapping[str, Secret]) -> tuple[Refusal, ...]:
+        """Return what is wrong with the secrets: programs and image are those of another machine."""
+        return secret_problems(recipe, plan, secrets, notice=lambda text: None)
+
+    def places(self, machine: Machine | None, chosen: Collection[str] = ()) -> tuple[Place, ...]:
+        """Return a folder of this machine: the sticks of the recorded one are not there."""
+        return (Place(words=f"the folder {self._run}", folder=str(self._run)),)
+
+    def recipes(self, machine: Machine | None) -> tuple[Found, ...]:
+        """Return the recipes that ship."""
+        return shelf.shipped()
+
+    def shell(self) -> None:
+        """Refuse: there is no machine to have a shell on."""
+        raise Refusal("This is a recorded machine: it has no shell.")
+
+    def restart(self) -> None:
+        """Refuse: it would be the wrong machine."""
+        raise Refusal("This is a recorded machine: it cannot be restarted.")
+
+    def power_off(self) -> None:
+        """Refuse: it would be the wrong machine."""
+        raise Refusal("This is a recorded machine: it cannot be switched off.")
+
     def changes(self) -> Changes:
         """Return what never tells of a change."""
         return Still()
+
+    def network(self) -> Network:
+        """Return nothing: a recording has no addresses."""
+        return Network()
+
+    def last_run(self) -> str:
+        """Return nothing: nothing was ever installed."""
+        return ""
+
+    def console(self) -> str:
+        """Return nothing: the console here is not the recorded machine's."""
+        return ""
+
+    def blink(self, path: str, stop: Callable[[], bool]) -> None:
+        """Take the time that it takes."""
+        until = time.monotonic() + blink.SECONDS
+        while not stop() and time.monotonic() < until:
+            time.sleep(0.02)
 
     def interfaces(self) -> list[str]:
         """Return none: a recording does not name them."""
@@ -167,19 +232,3 @@ class Still:
         """Wait, and return that nothing changed."""
         time.sleep(seconds)
         return False
-
-
-def _alive(lock: Path) -> bool:
-    try:
-        os.kill(int(lock.read_text()), 0)
-    except (OSError, ValueError):
-        return False
-    return True
-
-
-def _toml(secrets: Mapping[str, Secret]) -> str:
-    """Write secrets for the engine's standard input; none of them holds a control character."""
-    return "".join(
-        f'{name} = "{"".join(ESCAPES.get(char, char) for char in secret.reveal())}"\n'
-        for name, secret in secrets.items()
-    )

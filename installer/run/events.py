@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, TypeAdapter
+from pydantic import Field, TypeAdapter, ValidationError
 
 from installer.frozen import Frozen
 from installer.masking import SECRETS
@@ -167,11 +167,18 @@ def _masked(event: Event) -> Event:
 
 
 def read(path: Path, *, offset: int = 0) -> Iterator[tuple[Stamped, int]]:
-    """Yield the events from a byte offset on, each with the offset behind it; an unfinished line is left for later."""
+    """Yield the events from a byte offset on, each with the offset behind it; an unfinished line is left for later.
+
+    A line that is no event is passed over: a full disk may have cut one off in its middle.
+    """
     with path.open("rb") as file:
         file.seek(offset)
         for line in file:
             if not line.endswith(b"\n"):
                 return
             offset += len(line)
-            yield ADAPTER.validate_json(line), offset
+            try:
+                stamped = ADAPTER.validate_json(line)
+            except ValidationError:
+                continue
+            yield stamped, offset

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from installer.errors import Refusal, Refusals, ZrootError
 from installer.machine.model import Disk, Machine
@@ -39,6 +40,23 @@ def find(recipe: Recipe, state: Path, *, disks: Callable[[], Iterable[Disk]]) ->
             hint=f"Its recipe is in {state / PLAN}. Or apply this one without --resume; it starts over.",
         )
     return journal, plan
+
+
+def interrupted(run: Path, *, disks: Callable[[], Iterable[Disk]]) -> Plan | None:
+    """Return the plan of an interrupted installation, looked for as `find` does; none if there is none."""
+    run.mkdir(mode=0o700, exist_ok=True)
+    with TemporaryDirectory(dir=run, ignore_cleanup_errors=True) as folder:
+        state, point = run / "state", Path(folder) / "found"
+        if not (state / JOURNAL).exists():
+            # To a folder of its own: the journal of another recipe must not stay where the engine looks for one.
+            state = Path(folder) / "state"
+            if not any(_fetch(device, point, state) for device in _places(disks)):
+                return None
+        try:
+            journal, plan = Journal.open(state)
+        except (ZrootError, OSError):
+            return None
+        return plan if journal.begun else None
 
 
 def check_disks(plan: Plan, journal: Journal, machine: Machine) -> None:

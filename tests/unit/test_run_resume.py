@@ -18,7 +18,7 @@ from installer.plan.render import from_json
 from installer.recipe.secrets import Secret
 from installer.run import apply as applying
 from installer.run import client as clients
-from installer.run import durable, leftovers, resume
+from installer.run import durable, leftovers, reader, resume
 from installer.run.durable import ESP, Durable
 from installer.run.events import Event, Notice
 from installer.run.facts import FACT
@@ -177,8 +177,8 @@ def test_a_screen_starts_the_engine_apart_and_hands_it_the_secrets_unseen(
     from installer.recipe.secrets import parse_secrets
 
     started: list[tuple[list[str], bytes]] = []
-    monkeypatch.setattr(clients, "detach", lambda argv, *, stdin, log: started.append((argv, stdin)))
-    monkeypatch.setattr(clients, "SYSTEMD", tmp_path)
+    monkeypatch.setattr(reader, "detach", lambda argv, *, stdin, log, folder: started.append((argv, stdin)))
+    monkeypatch.setattr(reader, "SYSTEMD", tmp_path)
     client = clients.Client(tmp_path / "run")
     client.start(RECIPE, secrets={"passphrase": Secret(CANARY)}, erase=["SER1AL"])
     argv, stdin = started[0]
