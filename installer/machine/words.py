@@ -37,6 +37,8 @@ PART_TYPES = {
     "21686148-6449-6e6f-744e-656564454649": "BIOS boot partition",
 }
 """What partitions without a file system are for."""
+LAYERS = {"crypt": "open encryption", "lvm": "LVM volume", "mpath": "multipath device"}
+"""What lies above partitions, by lsblk's type."""
 
 
 def size(count: int) -> str:
@@ -104,9 +106,10 @@ def contents(disk: Disk) -> str:
 
 
 def holds(node: Node) -> str:
-    """Say what one partition or layer holds."""
-    special = PART_TYPES.get(node.part_type.lower(), "")
-    return _windows([node]) or _content(node) or special or "nothing known"
+    """Say what a partition holds; of a layer above one, what it is and holds."""
+    layer = "" if node.kind == "part" else "md array" if node.name.startswith("md") else LAYERS.get(node.kind, node.kind)
+    inside = _windows([node]) or _content(node) or PART_TYPES.get(node.part_type.lower(), "")
+    return ": ".join(part for part in (layer, inside) if part) or "nothing known"
 
 
 def _windows(partitions: list[Node]) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from synthetic import (
     GIB,
+    earlier_install,
     live_cd,
     machine,
     two_blank_disks,
@@ -16,6 +17,7 @@ from synthetic import (
 from installer.machine import greeting as greetings
 from installer.machine import words
 from installer.machine.greeting import greeting, last_run
+from installer.machine.holders import nodes
 from installer.machine.read import read
 
 
@@ -75,3 +77,12 @@ def test_nothing_was_written_only_where_no_installation_began(tmp_path: Path, mo
     assert "Nothing has been written" not in text
     assert "Last run: The disks are full.\nDisks a, b are partly written" in text
     assert max(map(len, text.splitlines())) < 80
+
+
+def test_partition_and_what_lies_above_it_in_words() -> None:
+    disks = {disk.name: disk for disk in read(earlier_install()).disks}
+    told = [words.holds(node) for node, _ in nodes(disks["vdc"]).values()]
+    assert told == ["encrypted (LUKS)", "open encryption: LVM volume group data-vg", "LVM volume"]
+    assert words.holds(disks["vda"].children[0]) == "BIOS boot partition"
+    assert words.holds(disks["vda"].children[1]) == "EFI system partition"
+    assert words.holds(disks["vda"].children[2].children[0]) == "md array: Linux (ext4)"
