@@ -267,12 +267,80 @@ def odd_disks() -> Recording:
     )
 
 
+def many_disks() -> Recording:
+    """A storage server by UEFI: twelve SAS disks, eight NVMe disks, two SATA disks with an old system, a stick."""
+
+    def disk(name: str, model: str, serial: str, *children: Block, tran: str, place: str, **facts: Any) -> Block:
+        kind = {"nvme": "nvme", "sata": "ata", "sas": "scsi", "usb": "usb"}[tran]
+        links = (f"/dev/disk/by-id/{kind}-{model.replace(' ', '_')}_{serial}", f"/dev/disk/by-path/pci-0000:{place}")
+        properties = {"ID_SERIAL_SHORT": serial}
+        return block(name, *children, model=model, tran=tran, links=links, properties=properties, **facts)
+
+    sas = [
+        disk(f"sd{letter}", "ST18000NM004J", f"ZR5{number:05}", tran="sas", place=f"3b:00.0-sas-phy{number}-lun-0",
+             vendor="SEAGATE ", size=18000207937536, phy_sec=4096, rota=True)
+        for number, letter in enumerate("abcdefghijkl")
+    ]  # fmt: skip
+    nvme = [
+        disk(f"nvme{number}n1", "SAMSUNG MZQL23T8HCLS-00A07", f"S64HNE0R{number:06}", tran="nvme",
+             place=f"{number + 65:x}:00.0-nvme-1", size=3840755982336)
+        for number in range(8)
+    ]  # fmt: skip
+    old = [
+        disk(name, "INTEL SSDSC2KG240G8", serial, _old(name, 1), tran="sata", place=f"00:17.0-ata-{port}",
+             size=240057409536, pttype="gpt")
+        for name, serial, port in (("sdm", "PHYG0000001", 1), ("sdn", "PHYG0000002", 2))
+    ]  # fmt: skip
+    stick = disk("sdo", "Ultra Fit", "4C5300012", _stick("sdo", 1), tran="usb", place="00:14.0-usb-0:3:1.0",
+                 size=30752636928, pttype="dos", vendor="SanDisk ", removable=True)  # fmt: skip
+    files = {**LIVE_FILES, SECURE_BOOT: "0600000000", MEMINFO: "MemTotal:       263842180 kB\n"}
+    return machine(*live_cd(), *sas, *nvme, *old, stick, files=files, efi=True)
+
+
+def _old(disk: str, number: int) -> Block:
+    return part(disk, number, size=200 * GIB, fstype="ext4", label="old-root")
+
+
+def _stick(disk: str, number: int) -> Block:
+    return part(disk, number, size=28 * GIB, fstype="vfat", label="BACKUP")
+
+
+def long_names() -> Recording:
+    """Disks whose every name is as long as its standard allows: 40 characters of model, 20 and 30 of serial."""
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+    by_id, by_path = "/dev/disk/by-id/", "/dev/disk/by-path/"
+
+    def disk(name: str, number: int, *children: Block, tran: str, serial: str, size: int) -> Block:
+        model = f"Model With Quite A Long Marketing Name {number}"[:40]
+        links = (
+            f"{by_id}{tran}-{model.replace(' ', '_')}_{serial}",
+            f"{by_path}pci-0000:0{number}:00.0-{tran}-1",
+        )
+        facts = {"vendor": "VENDORXY", "pttype": "gpt"} if children else {"vendor": "VENDORXY"}
+        return block(name, *children, model=model, tran=tran, links=links, size=size,
+                     properties={"ID_SERIAL_SHORT": serial}, **facts)  # fmt: skip
+
+    label = "a-label-of-a-file-system-with-thirty-six"
+    return machine(
+        *live_cd(),
+        disk("nvme0n1", 1, tran="nvme", serial=f"{letters[:18]}01", size=15362991415296),
+        disk("nvme1n1", 2, tran="nvme", serial=f"{letters[:18]}02", size=15362991415296),
+        disk("sda", 3, *(part("sda", number, fstype="ext4", label=f"{label}{number}") for number in range(1, 8)),
+             tran="usb", serial=f"{letters}{letters}"[:58] + "03", size=2000398934016),
+        disk("sdb", 4, part("sdb", 1, fstype="zfs_member", label="a-pool-with-a-name-that-nobody-would-type-twice"),
+             part("sdb", 2, fstype="LVM2_member"), tran="usb", serial=f"{letters[:28]}04", size=2000398934016),
+        files=LIVE_FILES,
+    )  # fmt: skip
+
+
 FIXTURES = {
     "synthetic-two-blank": two_blank_disks,
     "synthetic-two-blank-uefi": two_blank_disks_uefi,
     "synthetic-secure-boot": secure_boot,
     "synthetic-earlier-install": earlier_install,
     "synthetic-odd-disks": odd_disks,
+    "synthetic-many-disks": many_disks,
+    "synthetic-long-names": long_names,
 }
 
 
