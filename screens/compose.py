@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-import tomlkit
-
 from installer.errors import Refusal, Refusals
 from installer.recipe import rules
-from installer.recipe.load import parse
+from installer.recipe.load import validate
 from installer.recipe.model import Recipe, SwapKind, VdevKind
 from installer.recipe.secrets import Kind, Secret, check_secrets, unfit
 from installer.recipe.write import selector
@@ -71,7 +69,7 @@ STAND_INS: Mapping[str, str] = {"hostname": "debian", "user": "user"}
 
 def recipe(answers: Answers) -> Recipe:
     """Return the recipe of these answers; raises Refusals with what is wrong with their syntax."""
-    return parse(tomlkit.dumps(document(answers)), source="the answers")
+    return validate(document(answers), source="the answers")
 
 
 def secrets(answers: Answers) -> dict[str, Secret]:

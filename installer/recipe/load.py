@@ -66,7 +66,11 @@ def parse(text: str, *, source: str = "recipe") -> Recipe:
 
     Rules across keys are not checked here: see `rules.check`.
     """
-    data = parse_toml(text, source=source)
+    return validate(parse_toml(text, source=source), source=source)
+
+
+def validate(data: Mapping[str, Any], *, source: str) -> Recipe:
+    """Read a recipe from what TOML holds: tables, lists, words; raises Refusals as `parse` does."""
     _check_version(data, source=source)
     try:
         # JSON, because that is where pydantic's strict mode (no "yes" for true, no "12" for 12) still takes
@@ -127,7 +131,7 @@ def _check_version(data: Mapping[str, Any], *, source: str) -> None:
         )
 
 
-def _as_json(data: dict[str, Any], *, source: str) -> str:
+def _as_json(data: Mapping[str, Any], *, source: str) -> str:
     try:
         return json.dumps(data, default=str)
     except RecursionError:

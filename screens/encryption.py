@@ -1,0 +1,222 @@
+"""Step: whether a lost disk can be read, and the passphrase that opens it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from textual import work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
+from textual.content import Content
+from textual.widgets import Static
+
+from installer.errors import ZrootError
+from installer.recipe import keymap
+from installer.recipe.secrets import Kind, Secret
+from screens.answers import Answers, Encryption
+from screens.fields import Entry, Field, Pick, Tick
+from screens.passphrase import difference, fault, secret, strength
+from screens.step import Step
+
+CHOICES = (
+    (Encryption.LUKS, "LUKS2, under the pool"),
+    (Encryption.NATIVE, "ZFS's own, inside the pool"),
+    (Encryption.NONE, "none"),
+)
+FACTS = ("Hides", "Shows", "Costs", "Suits")
+SAID: Mapping[Encryption, tuple[str, str, str, str]] = {
+    Encryption.LUKS: (
+        "All of the pool: files, names, sizes and dates look like noise.",
+        "That the disks are encrypted; /boot; with discard, what is unused.",
+        "Each disk is encrypted by itself; a skilled forgery is not noticed.",
+        "Lost and stolen disks. Older and better tried: 2004 against 2019.",
+    ),
+    Encryption.NATIVE: (
+        "Contents, names and rights of files. A changed bit is noticed.",
+        "Names, sizes and times of datasets and snapshots; and /boot.",
+        "One encryption for all disks; but younger and less tried: 2019.",
+        "Backups on machines that you do not trust: sent without the key.",
+    ),
+    Encryption.NONE: (
+        "Nothing.",
+        "Everything, to whoever gets a disk: a thief, a repair shop, a buyer.",
+        "Nothing now. A disk that fails cannot be wiped before it goes back.",
+        "Machines that start with nobody there and have nothing to hide.",
+    ),
+}
+"""In the order of FACTS. Of what native encryption shows, zfs-load-key(8) has the list."""
+KINDS: Mapping[Encryption, Kind] = {Encryption.LUKS: Kind.LUKS, Encryption.NATIVE: Kind.ZFS}
+
+HELP_LOSS = "Lost, it cannot be replaced, and neither can the data."
+HELP_AGAIN = "A mistake in the first one would lock you out. F2 shows both."
+HELP_ENCRYPTION = "Compression works with each: ZFS compresses before anything is encrypted."
+
+
+class Encrypt(Step):
+    """None, LUKS2 or native encryption; the passphrase, twice."""
+
+    title_words = "Encryption"
+    number = 4
+    general_help = (
+        "Encryption protects the data of a machine that is switched off: a disk that is stolen, returned or sold. It "
+        "does not protect a running machine. /boot (kernel, initramfs, GRUB's menu) is in the clear with all three.\n\n"
+        "LUKS2 lies under the pool: without the passphrase a disk is noise with a header. ZFS's own encryption lies "
+        "inside the pool: who has the disks sees datasets, snapshots, when they were made and how they grow, can check "
+        "the pool (scrub), and a backup can be sent as it is (zfs send -w) to a machine that never has the key."
+    )
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("f2", "show", "Show or hide", key_display="F2"),
+    ]
+    CSS = """
+    Encrypt .fact { height: auto; }
+    Encrypt .fact .name { width: 8; text-style: bold; }
+    Encrypt .fact .said { width: 1fr; height: auto; }
+    Encrypt #field-encryption { margin-bottom: 1; }
+    Encrypt #field-passphrase, Encrypt #field-discard { margin-top: 1; }
+    Encrypt #strength { padding-left: 22; height: auto; }
+    Encrypt #keyboard { height: auto; margin-top: 1; }
+    """
+
+    def __init__(self, *given: object) -> None:
+        super().__init__(*given)  # type: ignore[arg-type]
+        self._reading = True
+        """Whether the keymap is still being compiled."""
+        self._known: frozenset[str] | None = None
+        self._no_keymap = ""
+        self._wants_next = False
+
+    def body(self) -> ComposeResult:
+        first = self.first
+        yield Field("encryption", "Encryption", Pick(CHOICES, first.encryption), help=HELP_ENCRYPTION)
+        for number, name in enumerate(FACTS):
+            with Horizontal(classes="fact"):
+                yield Static(name, classes="name", markup=False)
+                yield Static("", id=f"fact-{number}", classes="said", markup=False)
+        text = first.passphrase.reveal() if first.passphrase else ""
+        again = first.passphrase_again.reveal() if first.passphrase_again else text
+        entry = Entry(text, secret=True)
+        yield Field("passphrase", "Passphrase", entry, reason="crypt.*.unlock", help=HELP_LOSS)
+        yield Field("again", "The same again", Entry(again, secret=True), help=HELP_AGAIN)
+        yield Static("", id="strength", markup=False)
+        tick = Tick("on: faster SSDs; a thief sees how full they are", first.discard)
+        yield Field("discard", "Discard", tick, reason="crypt.*.discard", help="Of no use on disks that turn.")
+        yield Static("", id="keyboard", markup=False)
+
+    def on_mount(self) -> None:
+        # Textual calls the handler of Step as well.
+        self.read_keymap()
+
+    def collect(self) -> Answers:
+        text, again = self._typed()
+        given = {
+            "passphrase": secret(text, self.first.passphrase),
+            "passphrase_again": Secret(again) if again != text else None,
+        }
+        return super().collect().model_copy(update=given)
+
+    def problems(self, answers: Answers) -> Mapping[str, str]:
+        found = dict(super().problems(answers))
+        if answers.encryption is Encryption.NONE:
+            return found
+        text, again = self._typed()
+        wrong = {
+            "passphrase": fault(text, KINDS[answers.encryption]) or self._untypeable(text),
+            "again": difference(text, again),
+        }
+        return found | {name: said for name, said in wrong.items() if said}
+
+    def redraw(self, answers: Answers) -> None:
+        for number, said in enumerate(SAID[answers.encryption]):
+            self.query_one(f"#fact-{number}", Static).update(Content(said))
+        text, again = self._typed()
+        encrypted = answers.encryption is not Encryption.NONE
+        for name in ("field-passphrase", "field-again", "keyboard"):
+            self.query_one(f"#{name}").display = encrypted
+        self.query_one("#strength").display = encrypted and not fault(text, Kind.LUKS)
+        self.query_one("#field-discard").display = answers.encryption is Encryption.LUKS
+        self.query_one("#strength", Static).update(Content(strength(text)))
+        self.query_one("#keyboard", Static).update(Content(self._about_keyboard()))
+        if again:
+            # What is only not finished is no mistake yet.
+            said = "" if text.startswith(again) else difference(text, again)
+            self.query_one("#field-again", Field).say(said)
+        self._wants_next = False
+        self.show_keys()
+
+    def action_next(self) -> None:
+        answers = self.collect()
+        needed = answers.encryption is not Encryption.NONE
+        if self._reading and needed and not self.problems(answers):
+            self._wants_next = True
+            self.query_one("#field-passphrase", Field).say("Its keyboard layout is still being read; a moment.")
+        else:
+            super().action_next()
+
+    def action_show(self) -> None:
+        """Show or hide what is typed."""
+        hidden = not self._entry("passphrase").password
+        for name in ("passphrase", "again"):
+            self._entry(name).password = hidden
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer F2 only where there is something to show."""
+        if action == "show" and self.is_mounted:
+            return bool(self.query_one("#field-passphrase").display)
+        return True
+
+    @work(name="keymap", thread=True)
+    def read_keymap(self) -> None:
+        """Compile the keymap of the prompt at boot, which takes seconds."""
+        known, wrong = None, ""
+        try:
+            known = self.desk.client.typeable(self.first.keymap)
+        except ZrootError as error:
+            wrong = error.title.partition(": ")[2] or error.title
+        self.app.call_from_thread(self._learn, known, wrong)
+
+    def _learn(self, known: frozenset[str] | None, wrong: str) -> None:
+        self._known, self._no_keymap, self._reading = known, wrong[:1].upper() + wrong[1:], False
+        if not self.is_attached:
+            return
+        answers, wants_next = self.collect(), self._wants_next
+        if self._typed()[0]:
+            self._show_problems(answers, only=self.query_one("#field-passphrase", Field))
+        self.redraw(answers)
+        if wants_next:
+            self.action_next()
+
+    def _typed(self) -> tuple[str, str]:
+        return self._entry("passphrase").value, self._entry("again").value
+
+    def _entry(self, name: str) -> Entry:
+        return self.query_one(f"#field-{name} Entry", Entry)
+
+    def _untypeable(self, text: str) -> str:
+        if self._no_keymap:
+            return f"{self._no_keymap} Go back to Welcome and choose another one."
+        places = keymap.untypeable(text, self._known) if self._known is not None else ""
+        if not places:
+            return ""
+        return f'The layout "{self.first.keymap}" has no key for {places}: at boot it could not be typed.'
+
+    def _about_keyboard(self) -> str:
+        text, layout = self._typed()[0], f'"{self.first.keymap}"'
+        if self._reading:
+            checked = "is being read"
+        elif self._known is None:
+            checked = "is not known" if self._no_keymap else "could not be checked (no compiler here)"
+        elif self._untypeable(text):
+            checked = "lacks some of these characters"
+        else:
+            checked = "has a key for every character" if text else "is that of the prompt"
+        if self.desk.client.on_console():
+            return (
+                "This is the machine's own keyboard, with the layout of the prompt at boot: typing it twice here "
+                f"is the test. The layout {layout} {checked}."
+            )
+        return (
+            "Not the machine's own console (ssh, serial line): typing here proves nothing about the keyboard at boot. "
+            f"Its layout {layout} {checked}."
+        )
