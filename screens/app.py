@@ -22,11 +22,12 @@ from installer.run.client import Client
 from screens import theme
 from screens.answers import Answers
 from screens.desk import Desk
+from screens.encryption import Encrypt
 from screens.fields import Own
 from screens.step import Left, Move, Step, TooSmall, fits
 from screens.system import System
 
-STEPS: Sequence[type[Step]] = (System,)
+STEPS: Sequence[type[Step]] = (Encrypt, System)
 """In their order."""
 
 

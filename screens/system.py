@@ -22,7 +22,7 @@ class System(Step):
     """Host name, user, locale, timezone, network."""
 
     title_words = "System"
-    number = 8
+    number = 7
     general_help = (
         "The machine's name and its first user, who may use sudo; root itself is locked. "
         "Everything else has an answer already that can be changed later in the running system."
