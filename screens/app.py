@@ -22,12 +22,16 @@ from installer.run.client import Client
 from screens import theme
 from screens.answers import Answers
 from screens.desk import Desk
+from screens.disks import Disks
 from screens.encryption import Encrypt
 from screens.fields import Own
+from screens.layout import Layout
+from screens.redundancy import Redundancy
 from screens.step import Left, Move, Step, TooSmall, fits
 from screens.system import System
+from screens.welcome import Welcome
 
-STEPS: Sequence[type[Step]] = (Encrypt, System)
+STEPS: Sequence[type[Step]] = (Welcome, Disks, Layout, Redundancy, Encrypt, System)
 """In their order."""
 
 
@@ -57,6 +61,8 @@ class Guided(App[int]):
         while place < len(STEPS):
             left: Left = await self.push_screen_wait(STEPS[place](self.desk, answers))
             answers = left.answers
+            if left.move is Move.QUIT:
+                break
             place += 1 if left.move is Move.NEXT else -1
             place = max(place, 0)
         self.exit(0)

@@ -152,3 +152,18 @@ class Machine(Frozen):
     """Debian mirror that the live image names, without credentials."""
     security_mirror: str = ""
     """Where it gets security updates from, likewise."""
+
+
+class Address(Frozen):
+    """An address that other machines can use."""
+
+    interface: str
+    address: str
+
+
+class Network(Frozen):
+    """How this machine can be reached."""
+
+    addresses: tuple[Address, ...] = ()
+    ssh: bool = False
+    """Whether something listens on ssh's port for other machines."""

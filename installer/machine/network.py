@@ -8,7 +8,7 @@ from typing import Any
 
 from installer import process
 from installer.errors import ZrootError
-from installer.frozen import Frozen
+from installer.machine.model import Address, Network
 from installer.machine.said import clean
 
 SOCKETS = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
@@ -16,21 +16,6 @@ LISTENING = "0A"
 SSH = 22
 LOOPBACK = ("0100007F", "00000000000000000000000001000000")
 """127.0.0.1 and ::1 as the kernel prints them."""
-
-
-class Address(Frozen):
-    """An address that other machines can use."""
-
-    interface: str
-    address: str
-
-
-class Network(Frozen):
-    """What Welcome says of the network."""
-
-    addresses: tuple[Address, ...] = ()
-    ssh: bool = False
-    """Whether something listens on ssh's port for other machines."""
 
 
 def network() -> Network:

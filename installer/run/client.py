@@ -15,8 +15,7 @@ from installer.errors import Refusal
 from installer.machine import network, recording
 from installer.machine.greeting import last_run
 from installer.machine.hotplug import Watch
-from installer.machine.model import Machine
-from installer.machine.network import Network
+from installer.machine.model import Machine, Network
 from installer.machine.probe import probe
 from installer.machine.read import read
 from installer.plan.operation import Plan
@@ -31,6 +30,8 @@ from installer.run.keyboard import typeable
 from installer.run.reader import Reader
 from installer.run.saving import Place
 from installer.run.shelf import Found
+
+__all__ = ["Changes", "Client", "Found", "Place", "Recorded", "Still"]
 
 LOCALES = Path("/usr/share/i18n/SUPPORTED")
 """What locale-gen knows: the live system is the installed one."""

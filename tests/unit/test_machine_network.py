@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 
-from installer.machine.network import Address, addresses, listens
+from installer.machine.model import Address
+from installer.machine.network import addresses, listens
 
 HEAD = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
 

@@ -1,0 +1,65 @@
+"""Whether the answers so far fit the machine: the engine's own rules, asked before everything is answered."""
+
+from __future__ import annotations
+
+from installer.errors import Refusal, Refusals
+from installer.machine.model import Disk, Machine
+from installer.machine.offer import reasons
+from installer.plan import fit, notes, teardown
+from installer.plan.choose import choose, differences
+from installer.plan.layout import Layout
+from installer.recipe.model import Disk as Selector
+from installer.recipe.write import selector
+from screens import compose as composing
+from screens.answers import Answers
+
+NAMELESS = "It has no serial, WWN or place of its own by which a recipe could name it."
+
+
+def refusals(disk: Disk, machine: Machine) -> tuple[str, ...]:
+    """Say why a disk cannot be chosen; nothing if it can."""
+    found = reasons(disk, machine)
+    if not found and differences(Selector(**dict([selector(disk.identity)])), disk):
+        return (NAMELESS,)
+    return found
+
+
+def layout(answers: Answers, machine: Machine) -> Layout | None:
+    """Lay what is answered so far over the chosen disks; nothing without disks, or where one of them is gone.
+
+    What is not answered yet, or wrongly, stands as it does at first.
+    """
+    if not answers.disks:
+        return None
+    answers = composing.so_far(answers, ())
+    known = type(answers).model_fields.keys() - {"disks"}
+    wrong = composing.problems(answers).keys() & known
+    mended = answers.model_copy(update={name: type(answers).model_fields[name].default for name in wrong})
+    try:
+        made = composing.recipe(composing.so_far(mended, ()))
+        return Layout(made, machine, choose(made, machine))
+    except Refusals:
+        return None
+
+
+def missing(answers: Answers, machine: Machine) -> tuple[str, ...]:
+    """Name the chosen disks that are not there any more, or cannot be used."""
+    there = {disk.identity for disk in machine.disks if not refusals(disk, machine)}
+    return tuple(identity for identity in answers.disks if identity not in there)
+
+
+def of_disks(laid: Layout) -> tuple[Refusal, ...]:
+    """Return what keeps the answers from these disks, and other disks would mend."""
+    return tuple(problem for rule in (teardown.refusals, *fit.OF_DISKS) for problem in rule(laid))
+
+
+def unequal(laid: Layout) -> Refusal | None:
+    """Return what is wrong with disks of unlike sizes, whether they are allowed or not."""
+    pools = {name: pool.model_copy(update={"allow_unequal": False}) for name, pool in laid.recipe.pool.items()}
+    strict = Layout(laid.recipe.model_copy(update={"pool": pools}), laid.machine, laid.disks)
+    return next(fit.unequal(strict), None)
+
+
+def notes_of_disks(laid: Layout) -> tuple[str, ...]:
+    """Return what a person should know of this choice of disks."""
+    return notes.notes(laid, notes.OF_DISKS)
