@@ -77,7 +77,6 @@ class Disks(Step):
         self._blinking: Worker[None] | None = None
         if self.desk.machine:
             self._show(self.desk.machine)
-        super().on_mount()
 
     def collect(self) -> Answers:
         answers = super().collect()
@@ -155,11 +154,9 @@ class Disks(Step):
         self.query_one(Details).show(tuple(about(at)) if at else (waiting,))
 
     def on_changed(self, event: Changed) -> None:
+        # Step's own handler runs as well, after this one.
         self._notice = ()
-        super().on_changed(event)
-        answers = self.collect()
-        if self.query_one(DiskList).answer():
-            self._show_problems(answers)
+        self._show_problems(self.collect())
 
     def on_disk_list_moved(self, event: DiskList.Moved) -> None:
         self._show_details()

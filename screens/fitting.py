@@ -29,17 +29,35 @@ def layout(answers: Answers, machine: Machine) -> Layout | None:
 
     What is not answered yet, or wrongly, stands as it does at first.
     """
-    if not answers.disks:
-        return None
-    answers = composing.so_far(answers, ())
-    known = type(answers).model_fields.keys() - {"disks"}
-    wrong = composing.problems(answers).keys() & known
-    mended = answers.model_copy(update={name: type(answers).model_fields[name].default for name in wrong})
-    try:
-        made = composing.recipe(composing.so_far(mended, ()))
-        return Layout(made, machine, choose(made, machine))
-    except Refusals:
-        return None
+    for known, on, laid in RECENT:
+        if on is machine and known == answers:
+            return laid
+    found = _layout(composing.so_far(answers, ()), machine) if answers.disks else None
+    RECENT.append((answers, machine, found))
+    del RECENT[:-4]
+    return found
+
+
+RECENT: list[tuple[Answers, Machine, Layout | None]] = []
+"""A screen asks for the same layout several times while it draws itself."""
+
+
+def _layout(answers: Answers, machine: Machine) -> Layout | None:
+    for known in (answers, _mended(answers)):
+        try:
+            made = composing.recipe(known)
+            return Layout(made, machine, choose(made, machine))
+        except Refusals:
+            continue
+    return None
+
+
+def _mended(answers: Answers) -> Answers:
+    fields = Answers.model_fields
+    wrong = composing.problems(answers).keys() & (fields.keys() - {"disks"})
+    # A fixed address has no default, and the disks do not care.
+    mended = {name: fields[name].default for name in wrong} | {"static": False}
+    return composing.so_far(answers.model_copy(update=mended), ())
 
 
 def missing(answers: Answers, machine: Machine) -> tuple[str, ...]:

@@ -135,7 +135,6 @@ class Layout(Step):
         static.display = bool(said)
 
     def on_changed(self, event: Changed) -> None:
-        super().on_changed(event)
         # One size too large is another one's problem too.
         self._show_problems(self.collect())
 

@@ -90,7 +90,6 @@ class Welcome(Step):
         self._loaded = ""
         self._unknown: dict[str, str] = {}
         self._last_run = self.desk.client.last_run()
-        super().on_mount()
         self.look_at_network()
         self.set_interval(LOOK_AGAIN, self.look_at_network)
 
@@ -156,12 +155,10 @@ class Welcome(Step):
     # The keyboard.
 
     def on_changed(self, event: Changed) -> None:
-        super().on_changed(event)
         keymap = self.collect().keymap
         if "keymap" not in self.problems(self.collect()):
             self._loaded = "This console is given the layout." if self.desk.client.console() else ""
             self.use_keymap(keymap)
-        self.redraw(self.collect())
 
     @work(thread=True, name="keymap", group="keymap", exclusive=True)
     def use_keymap(self, keymap: str) -> None:
@@ -189,10 +186,9 @@ class Welcome(Step):
     # Ways to leave.
 
     def on_press_pressed(self, event: Press.Pressed) -> None:
+        # Step's own handler runs as well, and knows the other buttons.
         if event.button.id in (Move.REPLAY, Move.SHELL):
             self.dismiss(Left(self.collect(), Move(event.button.id)))
-        else:
-            super().on_press_pressed(event)
 
     def action_back(self) -> None:
         self.app.push_screen(
