@@ -157,28 +157,27 @@ class Welcome(Step):
     def on_changed(self, event: Changed) -> None:
         keymap = self.collect().keymap
         if "keymap" not in self.problems(self.collect()):
-            self._loaded = "This console is given the layout." if self.desk.client.console() else ""
+            self._loaded = "This console is given the layout." if self.desk.client.on_console() else ""
             self.use_keymap(keymap)
 
     @work(thread=True, name="keymap", group="keymap", exclusive=True)
     def use_keymap(self, keymap: str) -> None:
         """Give the console this layout; elsewhere, see whether there is such a layout at all."""
         worker = get_current_worker()
-        client, problem = self.desk.client, ""
+        client, problem, loaded = self.desk.client, "", False
         try:
-            if client.console():
-                client.use_keymap(keymap)
-            elif keymap not in KEYBOARDS:
+            loaded = client.use_keymap(keymap)
+            if not loaded and keymap not in KEYBOARDS:
                 client.typeable(keymap)
         except ZrootError as error:
             problem = " ".join(part for part in (error.title, error.hint) if part)
         if not worker.is_cancelled:
-            self.app.call_from_thread(self._know_keymap, keymap, problem)
+            self.app.call_from_thread(self._know_keymap, keymap, problem, loaded)
 
-    def _know_keymap(self, keymap: str, problem: str) -> None:
+    def _know_keymap(self, keymap: str, problem: str, loaded: bool) -> None:
         if problem:
             self._unknown[keymap] = problem
-        self._loaded = "This console has the layout now." if self.desk.client.console() and not problem else ""
+        self._loaded = "This console has the layout now." if loaded else ""
         answers = self.collect()
         self._show_problems(answers)
         self.redraw(answers)

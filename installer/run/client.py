@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import tempfile
 import time
@@ -61,17 +60,14 @@ class Client(Reader):
         """Return what the last installation of this boot said at its end; nothing if there was none."""
         return last_run()
 
-    def console(self) -> str:
-        """Return the real console that this is drawn on; nothing on ssh and serial lines."""
-        return console.real_console()
-
-    def use_keymap(self, keymap: str) -> None:
-        """Give the console this keyboard layout, which takes seconds; nothing to do on other terminals.
+    def use_keymap(self, keymap: str) -> bool:
+        """Give the console this keyboard layout, after some seconds; return whether this terminal has one.
 
         Raises ZrootError.
         """
-        if here := self.console():
+        if here := console.real_console():
             console.use_keymap(keymap, here)
+        return bool(here)
 
     def blink(self, path: str, stop: Callable[[], bool]) -> None:
         """Make a disk's light blink by reading it, some seconds or until told to stop; raises Refusal."""
@@ -99,10 +95,7 @@ class Client(Reader):
 
     def on_console(self) -> bool:
         """Tell whether this terminal is the machine's own screen and keyboard, and no ssh or serial line."""
-        try:
-            return re.fullmatch(r"/dev/tty\d+", os.ttyname(0)) is not None
-        except OSError:
-            return False
+        return bool(console.real_console())
 
     def typeable(self, keymap: str) -> frozenset[str] | None:
         """Return the characters that a keymap can type, after some seconds the first time; none if it cannot be known.
@@ -204,9 +197,9 @@ class Recorded(Client):
         """Return nothing: nothing was ever installed."""
         return ""
 
-    def console(self) -> str:
-        """Return nothing: the console here is not the recorded machine's."""
-        return ""
+    def use_keymap(self, keymap: str) -> bool:
+        """Leave the console alone: it is not the recorded machine's."""
+        return False
 
     def blink(self, path: str, stop: Callable[[], bool]) -> None:
         """Take the time that it takes."""
