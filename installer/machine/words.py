@@ -107,7 +107,9 @@ def contents(disk: Disk) -> str:
 
 def holds(node: Node) -> str:
     """Say what a partition holds; of a layer above one, what it is and holds."""
-    layer = "" if node.kind == "part" else "md array" if node.name.startswith("md") else LAYERS.get(node.kind, node.kind)
+    layer = (
+        "" if node.kind == "part" else "md array" if node.name.startswith("md") else LAYERS.get(node.kind, node.kind)
+    )
     inside = _windows([node]) or _content(node) or PART_TYPES.get(node.part_type.lower(), "")
     return ": ".join(part for part in (layer, inside) if part) or "nothing known"
 

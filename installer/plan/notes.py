@@ -13,7 +13,6 @@ from installer.plan.layout import MIB, Layout
 from installer.recipe import stack
 from installer.recipe.model import SwapKind
 
-
 About = Callable[[Layout], Iterator[str]]
 
 
