@@ -58,10 +58,16 @@ class Entry(Input):
     def render_line(self, y: int) -> Strip:
         """Draw what is still empty as a line to write on: a field is a field without colours too."""
         strip, width = super().render_line(y), self.size.width
-        cursor = self._cursor_offset + 1 - self.scroll_offset.x if self.has_focus else 0
-        written = max(len(strip.text.rstrip()), cursor)
+        cursor = self.cursor_screen_offset.x - self.content_region.x + 1 if self.has_focus else 0
+        written = min(max(len(strip.text.rstrip()), cursor), width)
         line = Segment("_" * (width - written), self.get_component_rich_style("input--line"))
         return strip if y else Strip([*strip.crop(0, written).extend_cell_length(written), line])
+
+    @property
+    def cursor_screen_offset(self) -> Offset:
+        """Where the cursor is; Textual names the cell behind it at the end of the text."""
+        x, y, _, _ = self.content_region
+        return Offset(x + self._position_to_cell(self.cursor_position) - self.scroll_offset.x, y)
 
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()
