@@ -95,4 +95,4 @@ def _closed(verb: str, device: Device, words: str, *argv: str) -> Operation:
 
 def _patient(*argv: str) -> Command:
     """A program that fails while udev still looks at the device, and succeeds a moment later."""
-    return Command(argv=argv, retries=10, timeout=120)
+    return Command(argv=argv, retries=10)

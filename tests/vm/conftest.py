@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import time
-import uuid
 from collections.abc import Callable
-from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -15,7 +13,7 @@ from installer.recipe.model import Firmware
 from tests.vm import guest, installs
 from tests.vm.guest import Findings
 from tests.vm.installs import Installed
-from tests.vm.places import ISO, RESULTS, only_one
+from tests.vm.places import ISO
 
 Installs = Callable[[Firmware], Installed]
 Boots = Callable[..., Findings]
@@ -33,9 +31,6 @@ ORDER = (
     "keyboard",
 )
 """The most important first: what a time budget leaves out is at the end."""
-
-GROUPS = ("boot", "identity", "stacks")
-"""Files whose tests share a machine or an installation's boots: one worker has them, for each firmware apart."""
 
 OVER = "minutes for virtual machines are over"
 
@@ -63,16 +58,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(here) and item.get_closest_marker("vm"):
             item.add_marker(pytest.mark.timeout(LONGEST))
-            name = item.path.stem.removeprefix("test_")
-            if name in GROUPS:
-                firmware = _firmware(item) if name == "boot" else ""
-                item.add_marker(pytest.mark.xdist_group(f"{name}-{firmware}"))
     items.sort(key=lambda item: _rank(item.path) if item.path.is_relative_to(here) else -1)
-
-
-def _firmware(item: pytest.Item) -> str:
-    assert isinstance(item, pytest.Function)
-    return str(item.callspec.params.get("firmware", ""))
 
 
 def _rank(path: Path) -> int:
@@ -114,23 +100,12 @@ def installed(iso: Path) -> Installs:
 
 
 @pytest.fixture(scope="session")
-def boots(installed: Installs, run_id: str) -> Boots:
-    """Boots of an installed machine that change nothing that matters: each is done once in a run, whoever asks."""
+def boots(installed: Installs) -> Boots:
+    """Boots of an installed machine that change nothing that matters: each is done once, whoever looks at it."""
 
+    @cache
     def boots_once(firmware: Firmware) -> Findings:
-        machine = installed(firmware)
-        with only_one(f"healthy-{firmware}"):
-            kept = RESULTS / f"healthy-{firmware}/{run_id}.json"
-            if not kept.exists():
-                found = guest.boot(machine.copy("healthy").machine("boot"), {**guest.HEALTH, **guest.IDENTITY})
-                kept.write_text(json.dumps(asdict(found)))
-        return Findings(**json.loads(kept.read_text()))
+        copy = installed(firmware).copy("healthy")
+        return guest.boot(copy.machine("boot"), {**guest.HEALTH, **guest.IDENTITY})
 
     return boots_once
-
-
-@pytest.fixture(scope="session")
-def run_id(request: pytest.FixtureRequest) -> str:
-    """The same word for all workers of a run, another one for each run."""
-    worker = getattr(request.config, "workerinput", {})
-    return str(worker.get("testrunuid") or uuid.uuid4().hex)

@@ -100,9 +100,7 @@ class Machine:
     accelerator: Sequence[str] = TCG
     memory: int = 2048
     """MiB"""
-    processors: int = 1
-    """One: with more, QEMU can lose a race with the kernel as it patches its own code, and the kernel panics
-    at an int3 that it has just taken away again (seen once in some sixty boots)."""
+    processors: int = 2
     network: bool = False
     extra: Sequence[str] = ()
     console: Console = field(init=False)

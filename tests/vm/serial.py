@@ -11,6 +11,11 @@ from pathlib import Path
 from pexpect import EOF, TIMEOUT
 from pexpect.socket_pexpect import SocketSpawn
 
+RACE = "Oops: int3"
+"""A kernel that dies of a breakpoint: with several processors QEMU's emulation may run into the one that another
+processor has just taken away after patching a jump label (seen once in some sixty boots, QEMU 7.2). No kernel of ours
+does that by itself, and nothing that zroot writes can cause it."""
+
 DEAD = (
     "Kernel panic - not syncing",
     "You are in emergency mode",
@@ -170,5 +175,7 @@ class Console:
         return plain(self._log.read_text(encoding="utf-8", errors="backslashreplace")) if self._log.exists() else ""
 
     def _error(self, message: str) -> ConsoleError:
+        if RACE in self.text():
+            message += f" ({RACE!r}: the emulator lost a race)"
         tail = "\n".join(self.text().splitlines()[-40:])
         return ConsoleError(f"{message}\nThe whole console is in {self._log}; it ends with:\n{tail}")

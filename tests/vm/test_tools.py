@@ -40,6 +40,14 @@ def test_panic_ends_the_wait_at_once(ends: tuple[Console, socket.socket]) -> Non
         console.wait_for("login:", within=60)
 
 
+def test_panic_of_the_emulator_is_told_from_others(ends: tuple[Console, socket.socket], tmp_path: Path) -> None:
+    console, machine = ends
+    (tmp_path / "console.log").write_text("[ 1.0] Oops: int3: 0000 [#1] PREEMPT SMP NOPTI\n")
+    machine.sendall(b"[ 1.0] Kernel panic - not syncing: Fatal exception in interrupt\r\n")
+    with pytest.raises(ConsoleError, match="the emulator lost a race"):
+        console.wait_for("login:", within=60)
+
+
 def test_machine_that_goes_off_ends_the_wait(ends: tuple[Console, socket.socket]) -> None:
     console, machine = ends
     machine.close()
