@@ -26,12 +26,13 @@ from screens.disks import Disks
 from screens.encryption import Encrypt
 from screens.fields import Own
 from screens.layout import Layout
+from screens.pool import PoolStep
 from screens.redundancy import Redundancy
 from screens.step import Left, Move, Step, TooSmall, fits
 from screens.system import System
 from screens.welcome import Welcome
 
-STEPS: Sequence[type[Step]] = (Welcome, Disks, Layout, Redundancy, Encrypt, System)
+STEPS: Sequence[type[Step]] = (Welcome, Disks, Layout, Redundancy, Encrypt, PoolStep, System)
 """In their order."""
 
 

@@ -134,6 +134,13 @@ class Step(Screen[Left]):
     def on_screen_resume(self) -> None:
         if not fits(self.app.size):
             self.app.push_screen(TooSmall())
+        elif self.is_mounted:
+            self.show_keys()
+
+    def on_screen_suspend(self) -> None:
+        # A window in front has keys of its own; those of this screen do nothing meanwhile.
+        if self.is_attached:
+            self.query_one("#keys", Static).update("")
 
     def show_keys(self) -> None:
         """List the keys that work."""

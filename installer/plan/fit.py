@@ -125,8 +125,8 @@ def _secure_boot(layout: Layout) -> Iterator[Refusal]:
         )
 
 
-def _pool_names(layout: Layout) -> Iterator[Refusal]:
-    """Fault 30: a pool with the same name that does not lie wholly on the chosen disks is somebody's data."""
+def pool_names(layout: Layout) -> Iterator[Refusal]:
+    """Refuse the name of a pool that does not lie wholly on the chosen disks: it is somebody's data (fault 30)."""
     chosen = {disk.name for disk in layout.disks.values()}
     for pool in layout.machine.pools:
         if pool.name not in layout.recipe.pool:
@@ -165,7 +165,7 @@ RULES: tuple[Rule, ...] = (
     _mixed_sectors,
     _firmware,
     _secure_boot,
-    _pool_names,
+    pool_names,
     _device_names,
 )
 OF_DISKS: tuple[Rule, ...] = (_mixed_sectors, _firmware, _device_names, unequal, too_small)

@@ -59,6 +59,12 @@ class Alone:
         """Return the field of an answer."""
         return self.step.query_one(f"#field-{name.replace('_', '-')}", Field)
 
+    async def go(self, where: str) -> None:
+        """Give a field, or what a selector finds, the focus."""
+        found = self.step.query(where).first() if where[0].isupper() or where[0] == "#" else self.field(where).control
+        found.focus()
+        await self.pilot.pause()
+
     def problem(self, name: str) -> str:
         """Return what is said beside a field."""
         beside = self.field(name).query_one(".problem", Static)

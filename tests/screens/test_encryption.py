@@ -102,12 +102,12 @@ def test_confirmed_passphrase_comes_back_confirmed() -> None:
 
 def test_changed_passphrase_voids_the_second_entry() -> None:
     async def steps(alone: Alone) -> None:
-        alone.field("passphrase").control.focus()
+        await alone.go("passphrase")
         await alone.press("end", "x")
         assert alone.problem("again") == ""
         await alone.press("f10")
         assert "1 to go" in alone.problem("again")
-        alone.field("passphrase").control.focus()
+        await alone.go("passphrase")
         await alone.press("home", "x")
         assert "from character 1 on" in alone.problem("again")
 
@@ -127,7 +127,7 @@ def test_f2_shows_both_and_hides_them_again() -> None:
 
 def test_without_encryption_nothing_is_asked() -> None:
     async def steps(alone: Alone) -> None:
-        alone.field("encryption").control.focus()
+        await alone.go("encryption")
         await alone.press("left")
         text = alone.text()
         assert "whoever gets a disk" in text
@@ -141,7 +141,7 @@ def test_without_encryption_nothing_is_asked() -> None:
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])
 def test_each_choice_is_explained_in_four_lines_that_fit(size: tuple[int, int]) -> None:
     async def steps(alone: Alone) -> None:
-        alone.field("encryption").control.focus()
+        await alone.go("encryption")
         seen = set()
         for _ in range(3):
             lines = alone.text().splitlines()
