@@ -19,20 +19,24 @@ from textual.worker import get_current_worker
 from installer.errors import ZrootError
 from installer.machine.model import Machine
 from installer.run.client import Client
-from screens import theme
+from screens import flow, theme
 from screens.answers import Answers
 from screens.desk import Desk
 from screens.disks import Disks
 from screens.encryption import Encrypt
 from screens.fields import Own
+from screens.flow import To
 from screens.layout import Layout
 from screens.pool import PoolStep
 from screens.redundancy import Redundancy
-from screens.step import Left, Move, Step, TooSmall, fits
+from screens.review import Review
+from screens.reviewing import Reviewed
+from screens.shell import open_shell
+from screens.step import Help, Left, Move, Step, TooSmall, fits
 from screens.system import System
 from screens.welcome import Welcome
 
-STEPS: Sequence[type[Step]] = (Welcome, Disks, Layout, Redundancy, Encrypt, PoolStep, System)
+STEPS: Sequence[type[Step]] = (Welcome, Disks, Layout, Redundancy, Encrypt, PoolStep, System, Review)
 """In their order."""
 
 
@@ -57,30 +61,51 @@ class Guided(App[int]):
 
     @work(name="wizard")
     async def guide(self) -> None:
-        """Go through the steps; Back shows the one before as it was left."""
+        """Go through the steps; Back shows the one before as it was left. A run that is there comes first."""
         place, answers = 0, self.answers
-        while place < len(STEPS):
+        to = await flow.reopen(self, answers)
+        while to is not To.END and place < len(STEPS):
             left: Left = await self.push_screen_wait(STEPS[place](self.desk, answers))
             answers = left.answers
-            if left.move is Move.QUIT:
-                break
-            place += 1 if left.move is Move.NEXT else -1
-            place = max(place, 0)
+            match left.move:
+                case Move.QUIT:
+                    break
+                case Move.SHELL:
+                    await self.lend()
+                case Move.REPLAY:
+                    to = await flow.replay(self, answers)
+                case Move.BACK:
+                    place = max(place - 1, 0) if left.to < 0 else _place(left.to)
+                case Move.NEXT if isinstance(left.given, Reviewed):
+                    to = await flow.carry_out(self, answers, left.given)
+                    place = 0 if to is To.START else place
+                case Move.NEXT:
+                    place += 1
         self.exit(0)
+
+    async def lend(self) -> None:
+        """Lend the terminal to a shell, or say why not."""
+        if trouble := open_shell(self, self.desk):
+            await self.push_screen_wait(Help("Shell", trouble, "", ""))
 
     @work(name="machine", thread=True)
     def watch_machine(self) -> None:
         """Look at the machine, and again whenever a disk came or went; never in the way of a key."""
         worker = get_current_worker()
         changes = self.desk.client.changes()
+        client = self.desk.client
+        changed = True
         while not worker.is_cancelled:
-            try:
-                machine = self.desk.client.machine()
-                self.call_from_thread(self._know, machine, "")
-            except ZrootError as error:
-                self.call_from_thread(self._know, None, str(error))
-            while not worker.is_cancelled and not changes.wait(1.0):
-                pass
+            # Whoever looked at the disks while an engine works would disturb it; what changes then is seen afterwards.
+            if changed and not client.at_work():
+                changed = False
+                try:
+                    machine = client.machine()
+                except ZrootError as error:
+                    self.call_from_thread(self._know, None, str(error))
+                else:
+                    self.call_from_thread(self._know, machine, "")
+            changed = changes.wait(1.0) or changed
 
     def _know(self, machine: Machine | None, trouble: str) -> None:
         self.desk.machine, self.desk.trouble = machine, trouble
@@ -106,3 +131,8 @@ class Guided(App[int]):
     @cursor_position.setter
     def cursor_position(self, place: Offset) -> None:
         """Textual's widgets set it too early, before they have their place."""
+
+
+def _place(number: int) -> int:
+    """Return the place of the step with a number."""
+    return next((place for place, step in enumerate(STEPS) if step.number == number), 0)

@@ -44,6 +44,10 @@ class Left:
 
     answers: Answers
     move: Move
+    to: int = -1
+    """Back to the step of this number; -1: to the one before."""
+    given: object = None
+    """What else the screen found out for the next one."""
 
 
 class Step(Screen[Left]):

@@ -24,7 +24,7 @@ from installer.plan.operation import (
 )
 from installer.plan.script import as_sh
 
-__all__ = ["as_json", "as_sh", "as_text", "from_json"]
+__all__ = ["action", "as_json", "as_sh", "as_text", "conditions", "from_json"]
 
 AFTER = {
     "reboot": "After a replay the machine restarts.",
@@ -76,16 +76,20 @@ def as_text(plan: Plan) -> str:
 
 def _step(number: int, operation: Operation) -> Iterator[str]:
     marks = [f"DESTROYS {', '.join(operation.destroys)}"] if operation.destroys else []
-    if operation.effect in (Effect.OPEN, Effect.CLOSE) and operation.done:
-        marks.append("unless it is so already")
-    if operation.optional:
-        marks.append("may fail")
+    marks += conditions(operation)
     yield f"{number:4}  {plain(operation.title)}" + (f"  [{'; '.join(marks)}]" if marks else "")
-    for line in _action(operation):
+    for line in action(operation):
         yield f"        {plain(line)}"
 
 
-def _action(operation: Operation) -> Iterator[str]:
+def conditions(operation: Operation) -> list[str]:
+    """Say under which conditions an operation is not carried out, or may go wrong."""
+    found = ["unless it is so already"] if operation.effect in (Effect.OPEN, Effect.CLOSE) and operation.done else []
+    return [*found, "may fail"] if operation.optional else found
+
+
+def action(operation: Operation) -> Iterator[str]:
+    """Give what an operation does, a line for each command, file or device."""
     match operation.action:
         case Commands(commands=commands):
             yield from map(_command, commands)

@@ -34,7 +34,7 @@ from installer.run.events import Ask, Begun, Ended, Event, EventLog, Notice
 from installer.run.executor import Executor, StepError
 from installer.run.files import save
 from installer.run.journal import JOURNAL, PLAN, Journal
-from installer.run.lock import locked
+from installer.run.lock import locked, looking
 from installer.run.undo import UndoKit
 
 RUN = Path("/run/zroot")
@@ -193,7 +193,8 @@ class Run:
         )
 
     def _machine(self) -> Machine:
-        machine = probe()
+        with looking(RUN):
+            machine = probe()
         if problems := obstacles(machine):
             raise Refusals(problems)
         return machine

@@ -26,6 +26,7 @@ from installer.run import blink, console, saving, shelf
 from installer.run.apply import RUN
 from installer.run.before import ready_problems, secret_problems
 from installer.run.keyboard import typeable
+from installer.run.lock import looking
 from installer.run.reader import Reader
 from installer.run.saving import Place
 from installer.run.shelf import Found
@@ -45,8 +46,11 @@ class Client(Reader):
         self._keymaps: dict[str, frozenset[str] | None] = {}
 
     def machine(self) -> Machine:
-        """Look at this machine, which takes seconds; raises ZrootError."""
-        return probe()
+        """Look at this machine, which takes seconds; raises ZrootError, also as long as an engine is at work."""
+        with looking(self._run):
+            if self.at_work():
+                raise Refusal("The disks are not looked at while an installation is under way.")
+            return probe()
 
     def changes(self) -> Changes:
         """Return what tells that disks came or went; made before the first look, so that nothing is missed."""

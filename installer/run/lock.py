@@ -12,6 +12,7 @@ from pathlib import Path
 from installer.errors import Refusal
 
 LOCK = "lock"
+LOOK = "look"
 PATIENCE = 0.5
 """Seconds: whoever only asks whether the lock is held has it for a moment."""
 
@@ -51,6 +52,25 @@ def held(run: Path) -> bool:
     finally:
         os.close(fd)
     return False
+
+
+@contextmanager
+def looking(run: Path) -> Iterator[None]:
+    """Look at the disks one at a time, on this whole machine: who looks claims each of them for a moment.
+
+    Two interfaces (a console, a serial line) that notice the same new disk would take each other for its users.
+    """
+    try:
+        run.mkdir(mode=0o700, exist_ok=True)
+        fd = os.open(run / LOOK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    except OSError:  # not root: then nobody can claim a disk either
+        yield
+        return
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(fd)
 
 
 def _taken(fd: int) -> bool:

@@ -105,7 +105,7 @@ class Reader:
             self._ended = isinstance(stamped.what, Ended) or (self._ended and not isinstance(stamped.what, Begun))
         if gone and not self._ended and (self._starter or self._offset):
             self._ended = True
-            found.append(Stamped(at=round(time.time(), 3), what=self._last_words()))
+            found.append(Stamped(at=round(self.now(), 3), what=self._last_words()))
         return found
 
     def answer(self, word: str) -> None:
@@ -119,6 +119,10 @@ class Reader:
         """Tell whether an engine has begun here and not said its last word."""
         last = self._last()
         return last is not None and not isinstance(last.what, Ended) and lock.held(self._run)
+
+    def at_work(self) -> bool:
+        """Tell whether an engine is at work here: whoever looked at the disks then would disturb it."""
+        return not self._gone()
 
     def found(self) -> bool:
         """Tell whether there is a run to show: one under way, or one whose end nobody has seen yet."""
@@ -134,6 +138,10 @@ class Reader:
         if last := self._last():
             (self._run / SEEN).touch(mode=0o600)
             (self._run / SEEN).write_text(str(last.at))
+
+    def now(self) -> float:
+        """Return the time by which events are stamped: seconds since 1970."""
+        return time.time()
 
     def plan(self) -> Plan | None:
         """Return the plan of the present run, once it has begun."""
@@ -178,8 +186,10 @@ class Reader:
         return told[-1] if told else None
 
     def _told(self) -> list[Stamped]:
-        path = self._run / EVENTS
-        return [stamped for stamped, _ in read_events(path)] if path.exists() else []
+        try:
+            return [stamped for stamped, _ in read_events(self._run / EVENTS)]
+        except OSError:  # there are none, or they are only for root
+            return []
 
     def _is_seen(self, last: Stamped) -> bool:
         try:
