@@ -57,7 +57,10 @@ class Welcome(Step):
     Welcome .way Press { width: 22; }
     Welcome .way .told { width: 1fr; height: auto; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "back", "Quit", key_display="Esc")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "back", "Quit", key_display="Esc"),
+        Binding("f9", "shell", "Shell", key_display="F9"),
+    ]
 
     def body(self) -> ComposeResult:
         yield Static("Debian with its root on ZFS.", id="title", markup=False)
@@ -188,6 +191,9 @@ class Welcome(Step):
         # Step's own handler runs as well, and knows the other buttons.
         if event.button.id in (Move.REPLAY, Move.SHELL):
             self.dismiss(Left(self.collect(), Move(event.button.id)))
+
+    def action_shell(self) -> None:
+        self.dismiss(Left(self.collect(), Move.SHELL))
 
     def action_back(self) -> None:
         self.app.push_screen(

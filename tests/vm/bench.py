@@ -41,7 +41,6 @@ DEBOOTSTRAP = (
     "--include=$(dpkg-query --show --showformat '${Package},' | sed 's/,$//') "
     "trixie /mnt/zroot $(sed -n 's/^URIs: //p' /etc/apt/sources.list.d/*.sources | head -n 1)"
 )
-PROMPT = re.compile(r"root@zroot-live:[^#]*# ")
 PLAIN = "correct-horse-battery"
 """A passphrase that a shell script can be fed; the canaries of the tests are not needed here."""
 
@@ -84,7 +83,7 @@ def measured_floor() -> dict[str, float]:
     recipe = prepared(RECIPE.read_text(), unattended=False)
     volume = Volume.make(machine.folder / "volume.img", {"recipe.toml": recipe})
     with machine.live("floor", volume=volume) as live:
-        live.console.take_shell(PROMPT, within=installs.INSTALL)
+        live.console.live_shell(within=installs.INSTALL)
         live.console.output("mount --options ro /dev/disk/by-label/ZROOT /mnt")
         live.console.output(FLOOR, within=300)
         text = live.console.output(
@@ -108,7 +107,7 @@ def measured_debootstrap(limit: float) -> tuple[float, bool]:
     live.network, live.memory = True, 4096
     with live:
         console = live.console
-        console.take_shell(PROMPT, within=installs.INSTALL)
+        console.live_shell(within=installs.INSTALL)
         console.output("mount --options ro /dev/disk/by-label/ZROOT /mnt")
         console.output(STORAGE, within=300)
         console.output(f"umount /mnt; printf '{PLAIN}\\n{PLAIN}\\n' | bash /tmp/storage.sh", within=installs.INSTALL)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import socket
 import time
@@ -38,6 +39,10 @@ _ESCAPES = re.compile(
 )
 _UNFINISHED = re.compile(r"\x1b[^\x1b]{0,200}(?:\x1b)?\Z")
 
+
+LIVE_PROMPT = re.compile(r"root@zroot-live:[^#]*# ")
+SHELL_KEY = "\x1b[20~"
+"""F9, as a vt220 sends it."""
 
 # The quotes keep the echo of the line that starts the shell from looking like its prompt.
 SHELL = "env PS1='shell'-waits TERM=dumb LC_ALL=C SYSTEMD_COLORS=0 PAGER=cat sh"
@@ -115,6 +120,21 @@ class Console:
     def line(self, text: str = "") -> None:
         """Type a line."""
         self._spawn.send(text + "\r")
+
+    def send(self, keys: str) -> None:
+        """Send what keys send, and nothing after it."""
+        self._spawn.send(keys)
+
+    def drain(self, seconds: float) -> None:
+        """Take what comes within this time: a machine whose console nobody reads stands still."""
+        with contextlib.suppress(TIMEOUT, EOF):
+            self._spawn.read_nonblocking(65536, seconds)
+
+    def live_shell(self, *, within: float) -> None:
+        """Leave the guided install for its shell, as a person with a keyboard does, and make it ready for run()."""
+        self.wait_for("Keyboard layout", within=within)
+        self.send(SHELL_KEY)
+        self.take_shell(LIVE_PROMPT, within=120)
 
     def secret(self, text: str) -> None:
         """Type a line at a prompt that has just appeared.

@@ -72,7 +72,7 @@ class LiveRun:
     def __init__(self, machine: Machine) -> None:
         self.console: Console = machine.console
         self.runs = 0
-        self.console.take_shell(re.compile(r"# "), within=LIVE)
+        self.console.live_shell(within=LIVE)
         self.console.output(
             "mkdir -p /run/vm && mount -o ro /dev/disk/by-label/ZROOT /mnt && "
             "cp /mnt/*.toml /run/vm/ && chmod 600 /run/vm/* && umount /mnt"

@@ -13,7 +13,8 @@ from tests.vm.installs import RECIPE, empty, files, prepared
 from tests.vm.kvm import accelerator
 from tests.vm.places import RESULTS
 from tests.vm.qemu import Machine
-from tests.vm.test_stacks import SHELL
+from tests.vm.screen import Terminal
+from tests.vm.serial import LIVE_PROMPT
 from tests.vm.volume import Volume
 
 pytestmark = [pytest.mark.vm, pytest.mark.slow]
@@ -32,8 +33,10 @@ def test_secure_boot_ends_in_our_explanation(iso: Path) -> None:
         accelerator=accelerator(iso),
     )
     with machine:
-        machine.console.take_shell(SHELL, within=installs.INSTALL)
-        assert "Secure Boot is on, so the kernel refuses the ZFS module." in machine.console.text()
+        screen = Terminal(machine)
+        screen.wait_for("Secure Boot is on, so the kernel refuses the ZFS module.", within=installs.INSTALL)
+        screen.press("f9")
+        machine.console.take_shell(LIVE_PROMPT, within=120)
         machine.console.output("mount --options ro /dev/disk/by-label/ZROOT /mnt")
         erase = " ".join(f"--erase {serial}" for serial in installs.SERIALS.values())
         refused = machine.console.run(f"zroot apply /mnt/recipe.toml --secrets /mnt/secrets.toml {erase}", within=300)

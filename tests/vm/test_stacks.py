@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Generator
 from pathlib import Path
 
@@ -22,7 +21,6 @@ from tests.vm.volume import Volume
 pytestmark = [pytest.mark.vm, pytest.mark.slow]
 
 STACKS = sorted((Path(__file__).parent / "stacks").glob("*.toml"))
-SHELL = re.compile(r"root@zroot-live:[^#]*# ")
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +43,7 @@ def live(iso: Path) -> Generator[Console]:
         accelerator=accelerator(iso),
     )
     with machine:
-        machine.console.take_shell(SHELL, within=INSTALL)
+        machine.console.live_shell(within=INSTALL)
         machine.console.output("mkdir /stacks && mount --options ro /dev/disk/by-label/ZROOT /mnt && cp /mnt/* /stacks")
         machine.console.output("umount /mnt && chmod 600 /stacks/secrets.toml")
         yield machine.console

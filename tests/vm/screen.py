@@ -1,0 +1,76 @@
+"""The serial console as a terminal shows it: for what draws a whole screen instead of lines."""
+
+from __future__ import annotations
+
+import time
+
+import pyte
+
+from tests.vm.qemu import Machine
+from tests.vm.serial import DEAD, ConsoleError
+
+COLUMNS, LINES = 80, 24
+KEYS = {
+    "enter": "\r",
+    "tab": "\t",
+    "space": " ",
+    "escape": "\x1b",
+    "up": "\x1b[A",
+    "down": "\x1b[B",
+    "right": "\x1b[C",
+    "left": "\x1b[D",
+    "pagedown": "\x1b[6~",
+    "f1": "\x1bOP",
+    "f9": "\x1b[20~",
+    "f10": "\x1b[21~",
+}
+"""What a vt220 sends."""
+
+
+class Terminal:
+    """What stands on the screen of somebody at the serial line, and that person's keys."""
+
+    def __init__(self, machine: Machine) -> None:
+        self._machine = machine
+        self._offset = 0
+        self._screen = pyte.Screen(COLUMNS, LINES)
+        self._stream = pyte.ByteStream(self._screen)
+        self.keys = 0
+        """How many keys were pressed."""
+
+    @property
+    def text(self) -> str:
+        """The screen as it is now."""
+        return "\n".join(line.rstrip() for line in self._screen.display)
+
+    def wait_for(self, *texts: str, within: float) -> str:
+        """Wait until one of the texts stands on the screen and return it; within is in seconds. Raises ConsoleError."""
+        ends = time.monotonic() + within
+        while True:
+            self._look()
+            if found := next((text for text in texts if text in self.text), ""):
+                return found
+            if dead := next((text for text in DEAD if text in self.text), ""):
+                raise ConsoleError(f"the machine printed {dead!r} instead of {texts}:\n{self.text}")
+            if time.monotonic() > ends:
+                raise ConsoleError(f"{within:g} seconds went by without {texts}; the screen is:\n{self.text}")
+
+    def press(self, *keys: str) -> None:
+        """Press keys by name, one after the other."""
+        for key in keys:
+            self.keys += 1
+            self._machine.console.send(KEYS[key])
+
+    def type(self, text: str) -> None:
+        """Type a text."""
+        self.keys += len(text)
+        self._machine.console.send(text)
+
+    def _look(self) -> None:
+        """Take in what has come since the last look, from the log: the console hands on plain text only."""
+        self._machine.console.drain(0.3)
+        with self._machine.log.open("rb") as log:
+            log.seek(self._offset)
+            new = log.read()
+        self._offset += len(new)
+        self._stream.feed(new)
