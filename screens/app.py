@@ -21,6 +21,7 @@ from installer.machine.model import Machine
 from installer.run.client import Client
 from screens import flow, theme
 from screens.answers import Answers
+from screens.bootloader import Bootloader
 from screens.desk import Desk
 from screens.disks import Disks
 from screens.encryption import Encrypt
@@ -36,7 +37,7 @@ from screens.step import Help, Left, Move, Step, TooSmall, fits
 from screens.system import System
 from screens.welcome import Welcome
 
-STEPS: Sequence[type[Step]] = (Welcome, Disks, Layout, Redundancy, Encrypt, PoolStep, System, Review)
+STEPS: Sequence[type[Step]] = (Welcome, Disks, Layout, Redundancy, Encrypt, PoolStep, Bootloader, System, Review)
 """In their order."""
 
 

@@ -1,0 +1,107 @@
+"""The boot loader screen: firmware that suits the machine, entries, and what the kernel is told."""
+
+from __future__ import annotations
+
+import pytest
+from step_alone import TWO, Alone, drive
+
+from installer.recipe.model import Firmware
+from screens import compose as composing
+from screens.bootloader import Bootloader
+
+BOTH = (Firmware.BIOS, Firmware.UEFI)
+WHOLE = TWO.model_copy(update={"hostname": "frodo", "user": "ann"})
+
+
+def test_accepted_as_it_is() -> None:
+    async def steps(alone: Alone) -> None:
+        assert alone.focus() == "next"
+        assert await alone.leave("enter") == TWO
+
+    drive(Bootloader, steps)
+
+
+@pytest.mark.parametrize(
+    ("machine", "own", "other"), [("synthetic-two-blank", "BIOS", "UEFI"), ("synthetic-two-blank-uefi", "UEFI", "BIOS")]
+)
+def test_firmware_of_this_machine_is_always_among_them(machine: str, own: str, other: str) -> None:
+    async def steps(alone: Alone) -> None:
+        assert f"This machine started by {own}" in alone.text()
+        await alone.go("firmware")
+        assert "BIOS and UEFI" in alone.text()
+        await alone.press("right")
+        assert f"{own} alone" in alone.text()
+        assert f"{other} alone" not in alone.text()
+        await alone.press("right")
+        assert "BIOS and UEFI" in alone.text()
+        assert (await alone.leave("f10")).firmware == BOTH
+
+    drive(Bootloader, steps, machine=machine)
+
+
+@pytest.mark.parametrize(
+    ("machine", "entry"), [("synthetic-two-blank", "no: started by BIOS"), ("synthetic-two-blank-uefi", "disk b")]
+)
+def test_entries_are_those_that_the_plan_makes(machine: str, entry: str) -> None:
+    async def steps(alone: Alone) -> None:
+        row = next(text for text in alone.text().splitlines() if text.startswith("  b  "))
+        assert "GRUB" in row
+        assert "EFI/BOOT/BOOTX64.EFI" in row
+        assert entry in row
+
+    drive(Bootloader, steps, machine=machine)
+
+
+def test_one_firmware_alone_leaves_out_the_other() -> None:
+    async def steps(alone: Alone) -> None:
+        await alone.go("firmware")
+        await alone.press("right")
+        row = next(text for text in alone.text().splitlines() if text.startswith("  b  "))
+        assert row.split() == ["b", "GRUB", "no", "no"]
+        assert (await alone.leave("f10")).firmware == (Firmware.BIOS,)
+
+    drive(Bootloader, steps)
+
+
+def test_kernel_line_is_what_the_recipe_says() -> None:
+    async def steps(alone: Alone) -> None:
+        await alone.go("arguments")
+        await alone.write("mitigations=off")
+        await alone.go("serial_console")
+        await alone.press("space")
+        told = " ".join(alone.text().split())
+        assert "root=zfs:tank/ROOT/debian zroot.wait=20 mitigations=off console=tty0 console=ttyS0,115200" in told
+        answers = await alone.leave("f10")
+        assert composing.recipe(answers).boot.arguments == ("mitigations=off", "console=tty0", "console=ttyS0,115200")
+
+    drive(Bootloader, steps, WHOLE.model_copy(update={"pool": "tank"}), size=(120, 40))
+
+
+def test_bad_answers_are_told_at_once_though_the_host_name_is_not_known() -> None:
+    async def steps(alone: Alone) -> None:
+        for seconds in ("", "61", "x"):
+            await alone.go("timeout")
+            await alone.press("home", "ctrl+k")
+            await alone.write(seconds)
+            assert "0 to 60" in alone.problem("timeout")
+        await alone.go("arguments")
+        await alone.write("root=/dev/sda")
+        assert "belongs to zroot" not in alone.problem("arguments")  # rules wait for the syntax of the rest
+        await alone.go("timeout")
+        await alone.press("home", "ctrl+k", "5")
+        await alone.press("f10")
+        assert "belongs to zroot" in alone.problem("arguments")
+        assert not alone.left
+        await alone.go("arguments")
+        await alone.press("home", "ctrl+k")
+        await alone.write("it's")
+        assert "no quotes" in alone.problem("arguments")
+
+    drive(Bootloader, steps)
+
+
+def test_another_loader_is_not_offered_yet() -> None:
+    async def steps(alone: Alone) -> None:
+        assert "systemd-boot" not in alone.text()
+
+    drive(Bootloader, steps)
