@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from installer.machine import words
 from installer.machine.model import Disk
 from installer.plan.layout import MIB, Layout
 from installer.recipe.size import UNITS, Size
 
-FREE = "░"
-FILLS = {"bios": "▓", "esp": "▒", "boot": "▓", "swap": "▒", "pool": "█"}
-"""What each partition of the new table is drawn with: neighbours differ."""
+FREE, TAKEN, POOL = "░▒█"
+"""What pieces are drawn with: the only three blocks that every console font has."""
 NARROWEST = 3
 """Columns of a piece; where there are too many pieces, the last ones are drawn as one."""
 BRIEF = (
@@ -45,10 +44,9 @@ def before(disk: Disk) -> tuple[Piece, ...]:
     """Return what a disk is divided into now. Where between the partitions its free space lies is not known."""
     parts = sorted((node for node in disk.children if node.kind == "part"), key=lambda node: node.number)
     if not parts:
-        return (Piece(words.contents(disk), disk.size, FREE if words.contents(disk) == "empty" else "▒"),)
+        return (Piece(words.contents(disk), disk.size, FREE if words.contents(disk) == "empty" else TAKEN),)
     pieces = [
-        Piece(f"{node.number} {_brief(words.holds(node))} {short(node.size)}", node.size, "▓▒"[place % 2])
-        for place, node in enumerate(parts)
+        Piece(f"{node.number} {_brief(words.holds(node))} {short(node.size)}", node.size, TAKEN) for node in parts
     ]
     free = disk.size - sum(node.size for node in parts)
     if free > FREE_FROM:
@@ -58,12 +56,11 @@ def before(disk: Disk) -> tuple[Piece, ...]:
 
 def after(laid: Layout, role: str) -> tuple[Piece, ...]:
     """Return what a disk will be divided into."""
-    pieces = [
-        Piece(f"{extent.partition.name} {short(extent.size)}", extent.size, FILLS.get(extent.partition.name, "▒"))
-        for extent in laid.extents
+    *first, last = [
+        Piece(f"{extent.partition.name} {short(extent.size)}", extent.size, TAKEN) for extent in laid.extents
     ]
-    end = laid.extents[-1].start + laid.extents[-1].size if laid.extents else 0
-    surplus = laid.disks[role].size - end - MIB
+    pieces = [*first, replace(last, fill=POOL)]
+    surplus = laid.disks[role].size - laid.extents[-1].start - laid.extents[-1].size - MIB
     if surplus > FREE_FROM:
         pieces.append(Piece(f"unused {short(surplus)}", surplus, FREE))
     return tuple(pieces)
@@ -73,7 +70,8 @@ def draw(pieces: Sequence[Piece], width: int) -> tuple[str, str]:
     """Return the bar and the line of labels below it, both so many columns wide."""
     pieces = _few(pieces, width // NARROWEST)
     widths = _widths(pieces, width)
-    bar = "".join(piece.fill * columns for piece, columns in zip(pieces, widths, strict=True))
+    bar = "".join(piece.fill * (columns - 1) + "│" for piece, columns in zip(pieces, widths, strict=True))
+    bar = bar[:-1] + pieces[-1].fill
     labels = "".join(_fitted(piece.label, columns) for piece, columns in zip(pieces, widths, strict=True))
     return bar, labels.rstrip()
 
@@ -94,7 +92,7 @@ def _few(pieces: Sequence[Piece], most: int) -> Sequence[Piece]:
     if len(pieces) <= most:
         return pieces
     shown, rest = pieces[: most - 1], pieces[most - 1 :]
-    return (*shown, Piece(f"{len(rest)} more", _sum(rest), "▒"))
+    return (*shown, Piece(f"{len(rest)} more", _sum(rest), TAKEN))
 
 
 def _widths(pieces: Sequence[Piece], width: int) -> list[int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -21,7 +21,7 @@ from installer.recipe.reasons import REASONS
 from installer.recipe.rules.boot import SMALLEST_ESP
 from installer.recipe.size import Size
 from screens import bars, fitting
-from screens.answers import ROLES, Answers, Encryption
+from screens.answers import ROLES, Answers, Encryption, topology, usable
 from screens.disklist import label, named
 from screens.fields import Changed, Entry, Field, Pick
 from screens.step import Step
@@ -61,7 +61,7 @@ class Layout(Step):
     )
     CSS = """
     #room, #note, #cloned { height: auto; }
-    #room { margin-bottom: 1; }
+    #cloned { margin-bottom: 1; }
     Picture { height: auto; }
     Picture:focus { text-style: bold; }
     """
@@ -84,9 +84,9 @@ class Layout(Step):
         yield Field("swap_size", "Size of swap", Entry(self.first.swap_size, longest=8), help=sizes)
         yield Static("", id="room", markup=False)
         yield Static("", id="note", markup=False)
+        yield Static("", id="cloned", markup=False)
         for role, _ in zip(ROLES, self.first.disks, strict=False):
             yield Picture(role, alone=len(self.first.disks) < 3)
-        yield Static("", id="cloned", markup=False)
 
     def _swaps(self) -> list[tuple[SwapKind, str]]:
         clear = self.first.encryption is Encryption.NONE
@@ -107,12 +107,7 @@ class Layout(Step):
         if gone := fitting.missing(answers, machine):
             return {"esp_size": f"{', '.join(gone)} is not there any more, or in use now. Go back and choose again."}
         laid = fitting.layout(answers, machine)
-        refusal = next(fit.too_small(laid), None) if laid else None
-        if refusal:
-            # The largest of them is where there is most to save.
-            largest = max(sizes, key=lambda name: Size.parse(getattr(answers, name)))
-            return {largest: f"{refusal.title} {refusal.message} Make the partitions smaller, or choose larger disks."}
-        return {}
+        return _no_room(laid, answers, sizes) if laid else {}
 
     def redraw(self, answers: Answers) -> None:
         swap = self.query_one("#field-swap", Field)
@@ -193,6 +188,22 @@ def _size_problem(typed: str, least: Size) -> str:
     except ValueError:
         return "Write a whole number with a unit: 512M, 1G."
     return f"{size} is too little. At least {least}." if size < least else ""
+
+
+def _no_room(laid: Laid, answers: Answers, asked: Iterable[str]) -> dict[str, str]:
+    """Say where the sizes leave too little for the system."""
+    refusal = next(fit.too_small(laid), None)
+    if refusal:
+        # The largest of them is where there is most to save.
+        largest = max(asked, key=lambda name: Size.parse(getattr(answers, name)))
+        return {largest: f"{refusal.title} {refusal.message} Make the partitions smaller, or choose larger disks."}
+    if answers.swap is SwapKind.ZVOL:
+        pool = usable(topology(answers), count=len(laid.disks), size=laid.extents[-1].size)
+        needed = Size.parse(answers.swap_size) + fit.LEAST_SYSTEM
+        if pool < needed:
+            least, has = words.binary_size(fit.LEAST_SYSTEM), words.binary_size(pool)
+            return {"swap_size": f"The pool holds {has}, and {least} of it are the least that the system needs."}
+    return {}
 
 
 def _room(laid: Laid, answers: Answers) -> str:

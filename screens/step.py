@@ -50,6 +50,10 @@ class Left:
     """What else the screen found out for the next one."""
 
 
+class Body(VerticalScroll, inherit_bindings=False):
+    """What a screen asks. Arrows go from field to field where it is too long as well, and it follows them."""
+
+
 class Step(Screen[Left]):
     """One screen of questions. It is made from answers and dismisses once, with new ones."""
 
@@ -112,7 +116,7 @@ class Step(Screen[Left]):
 
     def compose(self) -> ComposeResult:
         yield Bar(id="bar")
-        with VerticalScroll(id="body", can_focus=False):
+        with Body(id="body", can_focus=False):
             yield from self.body()
         with Horizontal(id="buttons"):
             yield from self.buttons()
