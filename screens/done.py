@@ -26,7 +26,7 @@ from screens.paper import Line, Look, Paper
 from screens.shell import open_shell
 from screens.step import Left, Move, Step
 
-CLOSED = "Prove that everything is closed: pools exported, encryption closed, arrays stopped"
+CLOSED = "Prove that all of it is closed: pools, encryption, arrays"
 """What the engine proves itself before it says that it is done."""
 
 
@@ -90,10 +90,6 @@ class Done(Step):
         asked = " It asks for the passphrase at its start." if self._plan and asks(self._plan) else ""
         yield Line(f"Remove the installer's medium when the machine restarts.{asked}")
         yield Line("")
-        yield Line("What was proved", look=Look.STRONG)
-        for title in (*proved(self._plan, self._run), CLOSED):
-            yield Line(f"[x] {title}", hang=4)
-        yield Line("")
         yield Line("What is where", look=Look.STRONG)
         if self._plan and self._plan.target:
             yield Line("Recipe, plan, journal and log: in /var/log/zroot of the new system, for root only.", hang=2)
@@ -107,6 +103,10 @@ class Done(Step):
             )
         if any("ZROOT volume too" in notice for notice in self._run.notices):
             yield Line("The same stands on the ZROOT volume, in zroot-undo.", hang=2)
+        yield Line("")
+        yield Line("What was proved", look=Look.STRONG)
+        for title in (*proved(self._plan, self._run), CLOSED):
+            yield Line(f"[x] {title}", hang=4)
 
     def on_press_pressed(self, event: Press.Pressed) -> None:
         match event.button.id:

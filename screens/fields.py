@@ -86,7 +86,7 @@ class Pick(Static, can_focus=True):
         Binding("left", "turn(-1)", "Change", key_display="← →"),
         Binding("enter", "accept", "accept", show=False),
     ]
-    index: reactive[int] = reactive(0)
+    index: reactive[int] = reactive(0, layout=True)
 
     def __init__(self, choices: Sequence[tuple[Any, str]], value: Any) -> None:
         super().__init__()

@@ -33,6 +33,8 @@ from screens.step import Left, Move, Step
 EVERY = 0.5
 """Seconds between two looks at the events; a serial line carries 11 kB in one."""
 
+LATER = "Resume goes on now. After a restart, Replay a recipe on the first screen finds this installation."
+
 STATE_WORDS = ("Disks ", "Nothing on the disks")
 """How the sentences begin that say in which state the disks are."""
 
@@ -213,6 +215,7 @@ class Progress(Step):
             return
         self._change()
         self._draw()
+        self._show_stop()
         for screen in self.app.screen_stack:
             if isinstance(screen, Log):
                 screen.refresh_lines()
@@ -239,17 +242,29 @@ class Progress(Step):
         if mode is not self._mode or words != self._shown:
             self._shown = words
             self._stopping = self._stopping and mode is Mode.RUNNING
-            self.query_one("#trouble", Paper).write(_trouble(words))
+            later = [Line(""), Line(LATER)] if mode is Mode.BROKEN else []
+            self.query_one("#trouble", Paper).write([*_trouble(words), *later])
             self._enter(mode)
 
     def _enter(self, mode: Mode) -> None:
         self._mode = mode
         for press in self.query(Press):
             press.display = press.id in BUTTONS[mode]
+        self._show_stop()
         self.query_one("#work").display = mode is Mode.RUNNING
         self.query_one("#trouble").display = mode is not Mode.RUNNING
         self.call_after_refresh(lambda: self.first_focus().focus())
         self.show_keys()
+
+    def _show_stop(self) -> None:
+        """Offer to stop as long as there is something to stop."""
+        can = bool(self.check_action("stop", ()))
+        stop = self.query_one("#stop")
+        if self._mode is Mode.RUNNING and stop.display != can:
+            if stop.has_focus:
+                self.query_one("#log").focus()
+            stop.display = can
+            self.show_keys()
 
     def _draw(self) -> None:
         now, width = self.desk.client.now(), max(self.size.width - 4, 20)
@@ -310,7 +325,7 @@ class Progress(Step):
             self._stopping = True
             self._answer("stop")
             self._draw()
-            self.show_keys()
+            self._show_stop()
 
     def action_report(self) -> None:
         self.app.push_screen(Keep(self.desk, "report", {"zroot-report.txt": self.desk.client.report()}, self.plan))

@@ -13,7 +13,7 @@ from textual.widget import Widget
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from installer.errors import ZrootError
+from installer.errors import Refusals, ZrootError
 from installer.machine.model import Machine
 from installer.run.client import Found
 from screens.answers import Answers
@@ -130,7 +130,8 @@ class Replay(Step):
         try:
             found = self.desk.client.read_recipe(path)
         except ZrootError as error:
-            self.app.call_from_thread(self._fail, " ".join(str(error).split()))
+            first = error.problems[0] if isinstance(error, Refusals) else error
+            self.app.call_from_thread(self._fail, " ".join(str(first).split()))
         else:
             self.app.call_from_thread(self._take, found)
 
