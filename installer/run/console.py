@@ -12,6 +12,17 @@ REAL = re.compile(r"/dev/tty[0-9]+")
 """Consoles with a keyboard of their own; serial lines and ssh have the one of the machine at the other end."""
 
 
+SERIAL = re.compile(r"/dev/(tty(S|AMA|USB)|hvc)[0-9]+")
+
+
+def serial_line(fd: int = 2) -> bool:
+    """Tell whether a descriptor is open on a serial line: whoever installs over one wants to unlock over it too."""
+    try:
+        return bool(SERIAL.fullmatch(os.ttyname(fd)))
+    except OSError:
+        return False
+
+
 def real_console(fd: int = 2) -> str:
     """Return the device of the real console that a descriptor is open on; nothing on ssh and serial lines.
 

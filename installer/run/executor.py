@@ -55,6 +55,7 @@ class Executor:
         """Titles of the operations under way."""
         self.layers: dict[str, float] = {}
         """Seconds that the operations of each layer took, side by side counted once."""
+        self._places = {operation.id: place for place, operation in enumerate(plan.operations)}
         self._journal = journal
         self._secret = secret
         self._log = log
@@ -129,7 +130,7 @@ class Executor:
         if operation.effect is Effect.CLOSE or operation.destroys:
             # What went before may have been the proof that a disk is empty, which nobody could repeat after this.
             yield from self._commit()
-        number = self.plan.operations.index(operation) + 1
+        number = self._places[operation.id] + 1
         self._log.emit(Started(operation=operation.id, title=operation.title, number=number))
         self._journal.begin(operation.id)
         began = time.monotonic()
@@ -191,7 +192,7 @@ class Executor:
         What was taken down before the first write must not be taken down again once something later has been created:
         by then its name may belong to the new system. What this run itself has opened must be closed again.
         """
-        later = self.plan.operations[self.plan.operations.index(operation) + 1 :]
+        later = self.plan.operations[self._places[operation.id] + 1 :]
         created = any(one.effect is Effect.CREATE and one.id in self._journal.begun for one in later)
         return operation.id in self._journal.ended and created and not self._opened
 

@@ -66,3 +66,11 @@ def test_a_pseudo_terminal_is_no_real_console() -> None:
 def test_a_console_is_told_by_its_name(monkeypatch: pytest.MonkeyPatch, name: str, real: bool) -> None:
     monkeypatch.setattr("installer.run.console.os.ttyname", lambda fd: name)
     assert console.real_console() == (name if real else "")
+
+
+@pytest.mark.parametrize(
+    ("name", "serial"), [("/dev/ttyS0", True), ("/dev/hvc0", True), ("/dev/tty1", False), ("/dev/pts/3", False)]
+)
+def test_a_serial_line_is_told_from_screens_and_ssh(monkeypatch: pytest.MonkeyPatch, name: str, serial: bool) -> None:
+    monkeypatch.setattr(os, "ttyname", lambda fd: name)
+    assert console.serial_line() is serial
