@@ -14,7 +14,7 @@ from tests.vm.places import RESULTS
 from tests.vm.qemu import Machine
 from tests.vm.screen import Terminal
 
-pytestmark = pytest.mark.vm
+pytestmark = [pytest.mark.vm, pytest.mark.slow]
 
 SCREEN = 120.0
 """Seconds for a screen to follow another one, on an emulator that starts programs in the background."""
@@ -46,7 +46,7 @@ def answer(screen: Terminal) -> None:
     screen.press("enter")
     screen.type(USER)
     screen.press("enter", "f10")
-    screen.wait_for("DESTROYS", within=SCREEN)
+    screen.wait_for("of them destroy what is on 2 disks", within=SCREEN)
 
 
 def agree(screen: Terminal) -> None:
