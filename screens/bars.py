@@ -110,7 +110,10 @@ def _widths(pieces: Sequence[Piece], width: int) -> list[int]:
 def _fitted(label: str, columns: int) -> str:
     if len(label) < columns:
         return label.ljust(columns)
-    return label[: columns - 1] + " "
+    cut = label[: columns - 1]
+    # Half a number would be another number.
+    whole = cut if label[columns - 1] == " " else cut.rpartition(" ")[0]
+    return (whole or cut).ljust(columns)
 
 
 def _sum(pieces: Iterable[Piece]) -> int:

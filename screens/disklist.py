@@ -17,7 +17,7 @@ from installer.machine.model import Disk
 from screens.answers import ROLES
 from screens.fields import Accepted, Changed, Own
 
-OTHER_LINES = 16
+OTHER_LINES = 15
 """Lines of the terminal that the rest of the screen needs."""
 FEWEST = 4
 MARK, NAME, SIZE, BUS = 5, 8, 8, 6

@@ -60,6 +60,7 @@ class Layout(Step):
         "room. Nothing is written before the last screen."
     )
     CSS = """
+    Layout Field Entry { max-width: 12; }
     #room, #note, #cloned { height: auto; }
     #cloned { margin-bottom: 1; }
     Picture { height: auto; }
@@ -159,13 +160,13 @@ class Picture(Widget, can_focus=True):
 
     def get_content_height(self, container: Area, viewport: Area, width: int) -> int:
         """Take a head, and a bar with labels for now and for later."""
-        return 5 if self._laid else 1
+        return 1 if self._laid is None else 4 if self._wrong else 5
 
     def render(self) -> Content:
         if self._laid is None:
             return Content(f"{self.role}  not known yet")
         disk = self._laid.disks[self.role]
-        width = self.size.width - 9
+        width = self.size.width - 10  # the scroll bar may stand at its end
         now, named_now = bars.draw(bars.before(disk), width)
         head = f"{self.role}  {_head(disk)}"
         style = "$primary reverse" if self.has_focus else "bold"
@@ -210,8 +211,9 @@ def _room(laid: Laid, answers: Answers) -> str:
     """Say what is left for the pool, in numbers."""
     role, smallest = min(laid.disks.items(), key=lambda pair: pair[1].size)
     pool, whole = words.binary_size(laid.extents[-1].size), words.binary_size(smallest.size)
-    alone = len(laid.disks) == 1
-    where = f"of {whole}." if alone else f"on each disk; the smallest, {role}, has {whole}."
+    alike = "" if len(laid.disks) == 1 else " on each disk"
+    unlike = len({disk.size for disk in laid.disks.values()}) > 1
+    where = f"on each disk; the smallest, {role}, has {whole}." if unlike else f"of {whole}{alike}."
     volume = f" The swap volume takes {answers.swap_size} of the pool." if answers.swap is SwapKind.ZVOL else ""
     return f"Left for the pool: {pool} {where}{volume}"
 

@@ -12,12 +12,21 @@ from installer.errors import Refusal
 from installer.run.blink import BLOCK, blink
 
 
-def test_reads_and_changes_nothing(tmp_path: Path) -> None:
+def test_reads_and_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     disk = tmp_path / "disk"
     content = os.urandom(3 * BLOCK + 512)
     disk.write_bytes(content)
-    disk.chmod(0o400)
-    assert blink(str(disk), stop=lambda: False, seconds=0.1) >= BLOCK
+    modes = []
+    opened = os.open
+
+    def open_(path: str, flags: int) -> int:
+        modes.append(flags & os.O_ACCMODE)
+        return opened(path, flags)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("installer.run.blink.os.open", open_)
+        assert blink(str(disk), stop=lambda: False, seconds=0.1) >= BLOCK
+    assert set(modes) == {os.O_RDONLY}
     assert disk.read_bytes() == content
 
 
