@@ -43,6 +43,10 @@ iso: host $(BIN)/zroot-environment ## dist/zroot-amd64.iso
 vm: iso ## the main job: a recipe becomes two disks that boot, shown from the first command to zpool status
 	@$(RUN) tests.vm.demo
 
+.PHONY: demo
+demo: $(BIN)/zroot-environment ## the guided install over a recorded machine: no root, nothing written
+	@$(RUN) screens --machine tests/machines/synthetic-two-blank.json
+
 .PHONY: check
 check: $(BIN)/zroot-environment
 	$(BIN)/ruff check .
