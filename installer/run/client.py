@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import tempfile
 import time
 import zoneinfo
@@ -14,6 +13,7 @@ from installer.errors import Refusal
 from installer.machine import network, recording
 from installer.machine.greeting import last_run
 from installer.machine.hotplug import Watch
+from installer.machine.locales import locales
 from installer.machine.model import Machine, Network
 from installer.machine.probe import probe
 from installer.machine.read import read
@@ -21,7 +21,6 @@ from installer.plan.operation import Plan
 from installer.process import login_shell, run
 from installer.recipe.model import Recipe
 from installer.recipe.secrets import Secret
-from installer.recipe.syntax import LOCALE
 from installer.run import blink, console, saving, shelf
 from installer.run.apply import RUN
 from installer.run.before import ready_problems, secret_problems
@@ -33,8 +32,6 @@ from installer.run.shelf import Found
 
 __all__ = ["Changes", "Client", "Found", "Place", "Recorded", "Still"]
 
-LOCALES = Path("/usr/share/i18n/SUPPORTED")
-"""What locale-gen knows: the live system is the installed one."""
 INTERFACES = Path("/sys/class/net")
 
 
@@ -81,14 +78,9 @@ class Client(Reader):
         """Name the time zones that this system knows."""
         return sorted(zoneinfo.available_timezones()) or ["Etc/UTC"]
 
-    def locales(self) -> list[str]:
-        """Name the locales that the installed system can have; empty where that is not known."""
-        try:
-            lines = LOCALES.read_text().splitlines()
-        except OSError:
-            return []
-        found = [name for name, _, charmap in (line.partition(" ") for line in lines) if charmap == "UTF-8"]
-        return sorted({"C.UTF-8", *(name for name in found if re.match(LOCALE, name))})
+    def locales(self) -> dict[str, str]:
+        """Return the locales that the new system can have, and their words; nothing where that is not known."""
+        return locales()
 
     def interfaces(self) -> list[str]:
         """Name the wired network interfaces of this machine."""
@@ -214,6 +206,10 @@ class Recorded(Client):
     def interfaces(self) -> list[str]:
         """Return none: a recording does not name them."""
         return []
+
+    def locales(self) -> dict[str, str]:
+        """Return none: they are not this machine's either."""
+        return {}
 
 
 class Changes(Protocol):
