@@ -194,7 +194,9 @@ class DiskList(Own):
         disk = line.disk
         pointer = ">" if focused else " "
         if line.reasons:
-            text = f"{pointer} -  {disk.name:<{NAME}} {_size(disk):>{columns[2] + 1 + SIZE}} {' '.join(line.reasons)}"
+            room = NAME + 1 + columns[2]
+            size = f"{words.size(disk.size):>{SIZE}}"
+            text = f"{pointer} -  {cut(disk.name, room):<{room}} {size} {' '.join(line.reasons)}"
         else:
             role = f"[{ROLES[self._chosen.index(line.identity)]}]" if line.identity in self._chosen else "[ ]"
             cells = (disk.name, model(disk), _size(disk), bus(disk), label(disk), words.contents(disk))
