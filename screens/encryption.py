@@ -16,6 +16,7 @@ from installer.errors import ZrootError
 from installer.recipe import keymap
 from installer.recipe.secrets import Kind, Secret
 from screens.answers import Answers, Encryption
+from screens.desk import Desk
 from screens.fields import Entry, Field, Pick, Tick
 from screens.passphrase import difference, fault, secret, strength
 from screens.step import Step
@@ -79,12 +80,14 @@ class Encrypt(Step):
     Encrypt #keyboard { height: auto; margin-top: 1; }
     """
 
-    def __init__(self, *given: object) -> None:
-        super().__init__(*given)  # type: ignore[arg-type]
+    def __init__(self, desk: Desk, answers: Answers) -> None:
+        super().__init__(desk, answers)
         self._reading = True
         """Whether the keymap is still being compiled."""
         self._known: frozenset[str] | None = None
         self._no_keymap = ""
+        self._on_console: bool | None = desk.client.on_console()
+        """Whether this is the machine's own keyboard with the layout at boot; none if it did not take the layout."""
         self._wants_next = False
 
     def body(self) -> ComposeResult:
@@ -168,16 +171,23 @@ class Encrypt(Step):
 
     @work(name="keymap", thread=True)
     def read_keymap(self) -> None:
-        """Compile the keymap of the prompt at boot, which takes seconds."""
+        """Compile the keymap of the prompt at boot, which takes seconds; a real console is given it."""
+        client, name = self.desk.client, self.first.keymap
         known, wrong = None, ""
+        own: bool | None = False
         try:
-            known = self.desk.client.typeable(self.first.keymap)
+            known = client.typeable(name)
         except ZrootError as error:
             wrong = error.title.partition(": ")[2] or error.title
-        self.app.call_from_thread(self._learn, known, wrong)
+        try:
+            own = client.use_keymap(name)
+        except ZrootError:
+            own = None
+        self.app.call_from_thread(self._learn, known, wrong, own)
 
-    def _learn(self, known: frozenset[str] | None, wrong: str) -> None:
+    def _learn(self, known: frozenset[str] | None, wrong: str, own: bool | None) -> None:
         self._known, self._no_keymap, self._reading = known, wrong[:1].upper() + wrong[1:], False
+        self._on_console = own
         if not self.is_attached:
             return
         answers, wants_next = self.collect(), self._wants_next
@@ -211,12 +221,14 @@ class Encrypt(Step):
             checked = "lacks some of these characters"
         else:
             checked = "has a key for every character" if text else "is that of the prompt"
-        if self.desk.client.on_console():
+        if self._on_console and self._reading:
+            return f"This console is being given the layout of the prompt at boot, {layout}: wait before you type."
+        if self._on_console:
             return (
                 "This is the machine's own keyboard, with the layout of the prompt at boot: typing it twice here "
                 f"is the test. The layout {layout} {checked}."
             )
-        return (
-            "Not the machine's own console (ssh, serial line): typing here proves nothing about the keyboard at boot. "
-            f"Its layout {layout} {checked}."
-        )
+        why = "Not the machine's own console (ssh, serial line)"
+        if self._on_console is None:
+            why = "This console did not take the layout"
+        return f"{why}: typing here proves nothing about the keyboard at boot. Its layout {layout} {checked}."

@@ -7,6 +7,7 @@ import time
 import zoneinfo
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
+from threading import Lock
 from typing import Protocol
 
 from installer.errors import Refusal
@@ -41,6 +42,9 @@ class Client(Reader):
     def __init__(self, run: Path = RUN) -> None:
         super().__init__(run)
         self._keymaps: dict[str, frozenset[str] | None] = {}
+        self._keyboard = Lock()
+        self._loaded = ""
+        """Layout that the console was given; what it had before is not known."""
 
     def machine(self) -> Machine:
         """Look at this machine, which takes seconds; raises ZrootError, also as long as an engine is at work."""
@@ -66,9 +70,14 @@ class Client(Reader):
 
         Raises ZrootError.
         """
-        if here := console.real_console():
-            console.use_keymap(keymap, here)
-        return bool(here)
+        if not (here := console.real_console()):
+            return False
+        with self._keyboard:
+            if keymap != self._loaded:
+                self._loaded = ""
+                console.use_keymap(keymap, here)
+                self._loaded = keymap
+        return True
 
     def blink(self, path: str, stop: Callable[[], bool]) -> None:
         """Make a disk's light blink by reading it, some seconds or until told to stop; raises Refusal."""

@@ -200,6 +200,21 @@ def test_what_typing_proves_depends_on_the_terminal(console: bool, said: str) ->
     drive(Encrypt, steps, GIVEN.model_copy(update={"keymap": "de"}), client=client)
 
 
+def test_console_that_does_not_take_the_layout_proves_nothing() -> None:
+    class Stubborn(Compiled):
+        console = True
+
+        def use_keymap(self, keymap: str) -> bool:
+            raise Refusal("loadkeys ended with status 1.")
+
+    async def steps(alone: Alone) -> None:
+        await alone.until(lambda: "did not take the layout" in alone.text())
+        assert "proves nothing" in " ".join(alone.text().split())
+        assert (await alone.leave("f10")).passphrase == GIVEN.passphrase
+
+    drive(Encrypt, steps, GIVEN.model_copy(update={"keymap": "de"}), client=Stubborn())
+
+
 def test_length_rules_are_the_tools() -> None:
     async def steps(alone: Alone) -> None:
         await alone.write("short")
