@@ -54,7 +54,7 @@ class Guided(App[int]):
         self.theme = theme.THEME.name
         self.animation_level = "none"
         self.desk = Desk(client, steps=sum(1 for step in STEPS if step.number))
-        self.answers = answers or Answers()
+        self.answers = answers or Answers(serial_console=client.on_serial_line())
 
     def on_mount(self) -> None:
         self.watch_machine()

@@ -152,7 +152,7 @@ class Consent(Step):
         elif given and not self._void:
             self._looking = False
             self.redraw(self.first)
-            if self.is_current:
+            if self.app.screen is self:
                 self.dismiss(Left(self.first, Move.NEXT, given=self._reviewed))
 
     def _end(self, why: str) -> None:

@@ -149,7 +149,7 @@ class Lookup(Pick):
         return Content(f"{self.choices[self.index][1]} ▼")
 
     def action_look_up(self) -> None:
-        self.app.push_screen(Search(self._title, self.choices, free=self._free), self._found)
+        self.app.push_screen(Search(self._title, self.choices, self.answer(), free=self._free), self._found)
 
     def on_click(self, event: Click) -> None:
         self.action_look_up()
@@ -174,20 +174,24 @@ class Search(ModalScreen[Any]):
         Binding("pageup", "move(-10)", show=False),
     ]
 
-    def __init__(self, title: str, choices: Iterable[tuple[Any, str]], *, free: bool) -> None:
+    def __init__(self, title: str, choices: Iterable[tuple[Any, str]], value: Any, *, free: bool) -> None:
         super().__init__()
         self._title = title
+        self._value = value
+        """What is chosen already."""
         self._choices = list(choices)
         self._free = free
         self._shown: list[Any] = []
 
     def compose(self) -> ComposeResult:
-        with Vertical():
-            yield Static(f"{self._title}: type to search, arrows, Enter to take, Esc to leave", markup=False)
-            yield Entry()
+        with Vertical() as window:
+            window.border_title = Content(self._title)
+            window.border_subtitle = Content("↑↓ choose   Enter takes it   Esc leaves")
+            yield Entry(hint="type to search")
             options: OptionList = OptionList(markup=False)
             options.can_focus = False
             yield options
+            yield Static("", id="none", markup=False)
 
     def on_mount(self) -> None:
         self._narrow("")
@@ -218,7 +222,9 @@ class Search(ModalScreen[Any]):
         options.clear_options()
         options.add_options([Option(words) for _, words in found])
         if found:
-            options.highlighted = 0
+            options.highlighted = self._shown.index(self._value) if self._value in self._shown and not wanted else 0
+        typed = "Enter takes it as it is typed." if self._free else "Type less, or something else."
+        self.query_one("#none", Static).update("" if found else f"The list has nothing like this. {typed}")
 
 
 class Press(Static, can_focus=True):
@@ -238,7 +244,8 @@ class Press(Static, can_focus=True):
             self.button = button
 
     def __init__(self, words: str, *, id: str) -> None:
-        super().__init__(Content(f"[ {words} ]"), id=id)
+        # What is written later is no markup either: brackets are a button's.
+        super().__init__(Content(f"[ {words} ]"), id=id, markup=False)
 
     def action_press(self) -> None:
         self.post_message(self.Pressed(self))

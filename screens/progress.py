@@ -82,12 +82,13 @@ class Progress(Step):
     Progress #title { height: 1; text-style: bold; }
     Progress #head { height: 1; margin-bottom: 1; }
     Progress #work { height: 1fr; }
-    Progress #parts { height: 1fr; min-height: 9; }
+    Progress #parts { height: 1fr; }
     Progress #layers { width: 27; }
     Progress #steps { width: 1fr; height: 100%; border-left: solid $primary; padding-left: 1; }
     Progress #output { height: 1; text-style: bold underline; }
     Progress #tail { height: 4; }
     Progress #tail.-tall { height: 10; }
+    Progress #tail.-short { height: 1; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f3", "log", "Log", key_display="F3"),
@@ -111,6 +112,7 @@ class Progress(Step):
         self.run = Run()
         self._mode = Mode.RUNNING
         self._stopping = False
+        self._over = False
         self._reading = False
         """Whether a look at the events is under way, or a start of the engine."""
         self._shown = ""
@@ -160,7 +162,9 @@ class Progress(Step):
         self.set_interval(EVERY, self._look)
 
     def on_resize(self) -> None:
-        self.query_one("#tail").set_class(self.size.height >= 36, "-tall")
+        tail = self.query_one("#tail")
+        tail.set_class(self.size.height >= 36, "-tall")
+        tail.set_class(self.size.height < 23, "-short")
         self.call_after_refresh(self._draw)
 
     # The engine.
@@ -222,10 +226,11 @@ class Progress(Step):
 
     def _finished(self) -> bool:
         """Make room for the last screen once all is done; a log that is being read stays until it is left."""
-        done = bool(self.run.ended and self.run.ended.status == "done")
-        if done and self.is_current:
+        done = bool(self.run.ended and self.run.ended.status == "done") and self.app.screen is self
+        if done and not self._over:
+            self._over = True
             self.dismiss(Left(self.first, Move.NEXT, given=self.run))
-        return done and self.is_current
+        return done
 
     def on_screen_resume(self) -> None:
         self._finished()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from textual.content import Content
 
+from installer.plan.names import plain
 from screens.following import SIGNS, Run, Stage, State, about, clock
 
 LOOKS = {State.RUNNING: "bold", State.FAILED: "bold $error", State.DONE: "", State.WAITING: "", State.SKIPPED: ""}
@@ -52,16 +53,16 @@ def steps(run: Run, *, width: int, height: int) -> Content:
 
 def _step(stage: Stage, width: int) -> Content:
     said = f"{stage.percent} %" if stage.state is State.RUNNING and stage.percent else str(stage.state)
-    room = width - len(SIGNS[stage.state]) - len(said) - 3
-    title = stage.title if len(stage.title) <= room else stage.title[: room - 3] + "..."
+    room = max(width - len(SIGNS[stage.state]) - len(said) - 3, 4)
+    title = _cut(stage.title, room)
     return Content.assemble((f"{SIGNS[stage.state]} {title:<{room}}  {said}", LOOKS[stage.state]))
 
 
 def tail(run: Run, *, width: int, height: int) -> Content:
     """Draw the last lines that the programs printed, each cut to one line."""
-    lines = [line if len(line) <= width else line[: width - 3] + "..." for line in list(run.tail)[-height:]]
-    return Content("\n".join(_plain(line) for line in lines))
+    lines = list(run.tail)[-height:] if height > 0 else []
+    return Content("\n".join(_cut(plain(line), max(width, 4)) for line in lines))
 
 
-def _plain(line: str) -> str:
-    return "".join(char if char.isprintable() else " " for char in line)
+def _cut(text: str, room: int) -> str:
+    return text if len(text) <= room else text[: room - 3] + "..."

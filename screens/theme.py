@@ -37,7 +37,7 @@ Field .mark { width: 2; visibility: hidden; color: $primary; text-style: bold; }
 Field.-here .label { text-style: bold; }
 Field.-here .mark { visibility: visible; }
 Field Entry { width: 1fr; max-width: 54; }
-Field Pick { width: auto; max-width: 1fr; height: auto; }
+Field Pick { width: 1fr; height: auto; }
 Field .problem { color: $error; text-style: bold; padding-left: 22; height: auto; }
 Pick:focus, Press:focus { color: $primary; text-style: reverse; }
 
@@ -52,6 +52,7 @@ OptionList > .option-list--option-highlighted { color: $primary; background: ans
 Search, Help, TooSmall { align: center middle; }
 Search > Vertical { width: 70; max-width: 100%; height: 20; border: solid $primary; padding: 0 1; }
 Search OptionList { height: 1fr; border: none; padding: 0; }
+Search #none { height: auto; }
 Help > VerticalScroll { width: 76; max-width: 100%; height: auto; max-height: 90%; border: solid $primary;
     padding: 0 1; scrollbar-size: 1 1; }
 Help Static { height: auto; margin-bottom: 1; }

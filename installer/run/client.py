@@ -102,6 +102,10 @@ class Client(Reader):
         """Tell whether this terminal is the machine's own screen and keyboard, and no ssh or serial line."""
         return bool(console.real_console())
 
+    def on_serial_line(self) -> bool:
+        """Tell whether this terminal is a serial line."""
+        return console.serial_line()
+
     def typeable(self, keymap: str) -> frozenset[str] | None:
         """Return the characters that a keymap can type, after some seconds the first time; none if it cannot be known.
 

@@ -11,6 +11,7 @@ import contextvars
 import functools
 import tempfile
 from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -24,14 +25,13 @@ from installer.run.client import Client, Place, Recorded
 from screens.answers import Answers
 from screens.app import Guided
 from screens.desk import Desk
-from screens.fields import Field
 
 MACHINES = Path(__file__).parents[1] / "machines"
 SMALL, LARGE = (80, 24), (120, 40)
 NAMES = {" ": "space", "-": "minus", "/": "slash", ".": "full_stop", "=": "equals_sign", ",": "comma",
          ":": "colon", "_": "underscore", "@": "at", "*": "asterisk", "+": "plus"}  # fmt: skip
 """Of the keys that Textual does not call by their character."""
-PATIENCE = 400
+PATIENCE = 3000
 """Rounds of a hundredth of a second: what takes longer hangs."""
 COLOURS = [
     f"{bright}{name}"
@@ -52,13 +52,15 @@ class State:
     make: Callable[[Desk, Answers], Screen[Any]]
     answers: Answers = Answers()  # noqa: RUF009 - it is frozen
     machine: str = "synthetic-two-blank"
-    field: str = ""
-    """The answer whose field has the focus when the keys are pressed; empty: what has it at first."""
+    focus: str = ""
+    """Selector of what has the focus when the keys are pressed; empty: what has it at first."""
     keys: tuple[str, ...] = ()
     known: bool = True
     """Whether the machine has been looked at already."""
-    prepare: Callable[[Client], None] | None = None
-    """What happens before the screen is shown: a run that has begun, say."""
+    client: Callable[[], AbstractContextManager[Client]] | None = None
+    """Opens the client, if a recorded machine is not all that there is: a run, say."""
+    ready: Callable[[Any], bool] = bool
+    """Tells of the screen when there is something to look at."""
 
 
 class Demo(Recorded):
@@ -72,9 +74,9 @@ class Demo(Recorded):
         """Name a few."""
         return ["Africa/Cairo", "America/New_York", "Asia/Tokyo", "Etc/UTC", "Europe/Berlin", "Europe/Vienna"]
 
-    def locales(self) -> list[str]:
+    def locales(self) -> dict[str, str]:
         """Name a few."""
-        return ["C.UTF-8", "de_AT.UTF-8", "de_DE.UTF-8", "en_GB.UTF-8", "en_US.UTF-8", "fr_FR.UTF-8"]
+        return {"C.UTF-8": "", "de_AT.UTF-8": "German, Austria", "en_US.UTF-8": "English, United States"}
 
     def on_console(self) -> bool:
         """Say that this is a serial line."""
@@ -97,15 +99,16 @@ class Stage(Guided):
         self.left: list[Any] = []
         """What the screens gave back."""
 
-    def on_mount(self) -> None:
-        """Neither look at the machine nor begin the wizard."""
+    # Textual calls Guided.on_mount too, whatever stands here.
+    def guide(self) -> None:  # type: ignore[override]
+        """Begin no wizard."""
 
-    async def show(self, state: State, client: Client | None = None) -> None:
+    def watch_machine(self) -> None:  # type: ignore[override]
+        """Leave the desk as it is."""
+
+    async def show(self, state: State, client: Client) -> None:
         """Show a screen in a state, but for its keys."""
-        client = client or Demo(state.machine)
         self.desk = Desk(client, steps=self.desk.steps, machine=recorded(state.machine) if state.known else None)
-        if state.prepare:
-            state.prepare(client)
         await self.push_screen(state.make(self.desk, state.answers), self.left.append)
 
     async def clear(self) -> None:
@@ -154,18 +157,24 @@ async def on_stage(
 ) -> AsyncIterator[Pilot[Any]]:
     """Show a state in an app of its own."""
     app = Stage()
-    async with app.run_test(size=size) as pilot:
-        await app.show(state, client)
-        await arrive(pilot, state)
-        yield pilot
+    with contextlib.nullcontext(client) if client else opened(state) as told:
+        async with app.run_test(size=size) as pilot:
+            await app.show(state, told)
+            await arrive(pilot, state)
+            yield pilot
+
+
+def opened(state: State) -> AbstractContextManager[Client]:
+    """Open the client of a state."""
+    return state.client() if state.client else contextlib.nullcontext(Demo(state.machine))
 
 
 async def arrive(pilot: Pilot[Any], state: State) -> Picture:
     """Press the keys of a state that is shown."""
+    await until(pilot, lambda: state.ready(pilot.app.screen))
     await settle(pilot)
-    if state.field:
-        name = state.field.replace("_", "-")
-        pilot.app.screen.query_one(f"#field-{name}", Field).control.focus()
+    if state.focus:
+        pilot.app.screen.query(state.focus).first().focus()
         await pilot.pause()
     for key in state.keys:
         await pilot.press(key)
@@ -198,11 +207,12 @@ class Studio:
     async def _look(self, state: State) -> tuple[Picture, Picture]:
         pilot = self._pilot
         await pilot.resize_terminal(*SMALL)
-        await self._app.show(state)
-        small = await arrive(pilot, state)
-        await pilot.resize_terminal(*LARGE)
-        large = await settle(pilot)
-        await self._app.clear()
+        with opened(state) as client:
+            await self._app.show(state, client)
+            small = await arrive(pilot, state)
+            await pilot.resize_terminal(*LARGE)
+            large = await settle(pilot)
+            await self._app.clear()
         return small, large
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:

@@ -69,7 +69,9 @@ def until(operation: str) -> list[Event]:
 COPYING: list[Event] = [
     *until(COPY.id),
     Progress(operation=COPY.id, percent=63),
-    Output(operation=COPY.id, lines=("mke2fs 1.47.2 (1-Jan-2025)", "Creating filesystem with 262144 4k blocks", "x" * 200)),
+    Output(
+        operation=COPY.id, lines=("mke2fs 1.47.2 (1-Jan-2025)", "Creating filesystem with 262144 4k blocks", "x" * 200)
+    ),
 ]
 FAILED: list[Event] = [*until(POOL), WRONG]
 
