@@ -51,7 +51,7 @@ class PoolStep(Step):
         f"itself, and raidz some more for small blocks. A pool is no backup.\n\n{RECIPES_ONLY}"
     )
     CSS = """
-    PoolStep #picture { height: auto; margin: 1 0; }
+    PoolStep #picture { height: auto; margin: 1 0; text-wrap: nowrap; }
     PoolStep #options-row { height: 1; }
     PoolStep #options { width: 22; }
     PoolStep #summary { width: 1fr; }

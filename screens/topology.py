@@ -107,16 +107,13 @@ def losses(kind: VdevKind, *, count: int) -> str:
 def picture(art: Sequence[str], said: Sequence[tuple[str, str]], *, width: int) -> str:
     """Lay sentences beside a drawing, or below it where there is no room."""
     wide = max(map(len, art))
-    beside = width - wide - 3 >= LABEL + LEAST
-    lines = _sentences(said, width=width - wide - 3 if beside else width)
-    if not beside:
-        return "\n".join([*art, *lines])
-    lines = ["", *lines]
-    height = max(len(art), len(lines))
-    art = [*art, *[""] * (height - len(art))]
-    return "\n".join(
-        f"{left.ljust(wide)}   {right}".rstrip() for left, right in itertools.zip_longest(art, lines, fillvalue="")
-    )
+    room = width - wide - 3
+    lines = _sentences(said, width=room) if room >= LABEL + LEAST else []
+    if not lines or len(lines) > len(art):
+        return "\n".join([*art, *_sentences(said, width=width)])
+    above = [""] * (len(lines) < len(art))
+    beside = itertools.zip_longest(art, [*above, *lines], fillvalue="")
+    return "\n".join(f"{left}   {right}".rstrip() for left, right in beside)
 
 
 def _sentences(said: Sequence[tuple[str, str]], *, width: int) -> list[str]:

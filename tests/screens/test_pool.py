@@ -259,6 +259,26 @@ def test_what_is_edited_gives_a_recipe_without_problems() -> None:
     drive(PoolStep, steps, WHOLE)
 
 
+def test_sentences_keep_their_place_beside_a_wide_drawing() -> None:
+    answers = Answers(disks=tuple(f"ZR5{number:05}" for number in range(6)), topology=VdevKind.STRIPED_MIRRORS)
+
+    async def steps(alone: Alone) -> None:
+        text = alone.text()
+        kind = VdevKind.STRIPED_MIRRORS
+        art = topology.drawing(kind, count=6, pool="rpool", width=75)
+        said = topology.facts(kind, count=6, member=18 * 10**12)
+        for line in topology.picture(art, said, width=75).splitlines():
+            assert f"  {line}" in text
+
+    drive(PoolStep, steps, answers, machine="synthetic-many-disks")
+    long = answers.model_copy(update={"topology": VdevKind.STRIPE})
+
+    async def below(alone: Alone) -> None:
+        assert "\n  Survives  no failed disk" in alone.text()
+
+    drive(PoolStep, below, long, machine="synthetic-many-disks", size=(60, 24))
+
+
 def test_many_disks_stay_readable() -> None:
     async def steps(alone: Alone) -> None:
         assert "raidz2" in alone.text()
