@@ -21,6 +21,7 @@ from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from installer.recipe.reasons import REASONS
+from screens.theme import Options
 
 
 class Changed(Message):
@@ -188,7 +189,7 @@ class Search(ModalScreen[Any]):
             window.border_title = Content(self._title)
             window.border_subtitle = Content("↑↓ choose   Enter takes it   Esc leaves")
             yield Entry(hint="type to search")
-            options: OptionList = OptionList(markup=False)
+            options = Options(markup=False)
             options.can_focus = False
             yield options
             yield Static("", id="none", markup=False)

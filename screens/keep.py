@@ -21,6 +21,7 @@ from installer.plan.render import as_sh
 from installer.recipe.load import parse
 from installer.run.client import Place
 from screens.desk import Desk
+from screens.theme import Options
 
 
 class Keep(ModalScreen[None]):
@@ -45,8 +46,7 @@ class Keep(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         with Vertical():
             yield Static(f"Save {self._what}: arrows, Enter to save, Esc to leave", markup=False)
-            options: OptionList = OptionList(markup=False)
-            yield options
+            yield Options(markup=False)
             yield Static("", id="said", markup=False)
 
     def on_mount(self) -> None:

@@ -20,9 +20,10 @@ from screens.answers import Answers
 from screens.desk import Desk
 from screens.fields import Accepted, Entry, Field
 from screens.step import Left, Move, Step
+from screens.theme import Options
 
 
-class Recipes(OptionList):
+class Recipes(Options):
     """The recipes that were found; at its ends the arrows go on to the next control."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

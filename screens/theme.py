@@ -14,8 +14,10 @@ from rich.style import Style
 from textual.content import Content
 from textual.reactive import reactive
 from textual.scrollbar import ScrollBar, ScrollBarRender
+from textual.style import Style as VisualStyle
 from textual.theme import BUILTIN_THEMES
 from textual.widget import Widget
+from textual.widgets import OptionList
 
 THEME = dataclasses.replace(BUILTIN_THEMES["ansi-dark"], name="zroot", primary="ansi_cyan", secondary="ansi_blue")
 """The terminal's own colours: its background stays, whether light or dark."""
@@ -47,7 +49,7 @@ Entry > .input--selection { color: $primary; background: ansi_default; text-styl
 Entry > .input--placeholder, Entry > .input--line { color: ansi_default; text-style: not bold; }
 
 OptionList { scrollbar-size: 1 1; }
-OptionList > .option-list--option-highlighted { color: $primary; background: ansi_default; text-style: reverse; }
+OptionList > .option-list--option-highlighted { color: $primary; background: ansi_default; }
 
 Search, Help, TooSmall { align: center middle; }
 Search > Vertical { width: 70; max-width: 100%; height: 20; border: solid $primary; padding: 0 1; }
@@ -90,6 +92,17 @@ class Rail(ScrollBarRender):
 
 
 ScrollBar.renderer = Rail
+
+
+class Options(OptionList):
+    """A list whose marked line is seen without colours; Textual drops `reverse` of a part of a widget."""
+
+    def get_visual_style(self, *component_classes: str, partial: bool = False) -> VisualStyle:
+        """Return the style of a part."""
+        style = super().get_visual_style(*component_classes, partial=partial)
+        # A list that cannot have the focus is steered from the field above it.
+        marked = "option-list--option-highlighted" in component_classes and (self.has_focus or not self.can_focus)
+        return style + VisualStyle(reverse=True) if marked else style
 
 
 class Bar(Widget):
