@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+
+from step_alone import Alone, drive
 
 from installer.errors import Refusal
 from installer.plan.operation import CopyImage, Plan
@@ -29,6 +31,10 @@ from installer.run.events import (
 from installer.run.journal import PLAN as PLAN_FILE
 from installer.run.lock import locked
 from installer.run.reader import RECIPE
+from screens.answers import Answers
+from screens.desk import Desk
+from screens.fields import Press
+from screens.progress import Progress as ProgressScreen
 
 MACHINES = Path(__file__).parents[1] / "machines"
 PLAN: Plan = from_json((Path(__file__).parents[1] / "golden/mirror-virtio/plan.json").read_text())
@@ -153,3 +159,40 @@ class Told(Recorded):
     def power_off(self) -> None:
         """Keep that it was asked for."""
         self.ends.append("power off")
+
+
+# A screen over a run.
+
+
+def words(alone: Alone) -> str:
+    return " ".join(alone.text().split())
+
+
+def buttons(alone: Alone) -> list[str]:
+    return [str(press.id) for press in alone.step.query(Press) if press.display]
+
+
+async def drawn(alone: Alone, *said: str) -> None:
+    await alone.until(lambda: all(one in words(alone) for one in said))
+
+
+async def focused(alone: Alone, name: str) -> None:
+    await alone.until(lambda: alone.focus() == name)
+
+
+def show(told: Told, steps: Callable[[Alone], object], size: tuple[int, int] = (80, 24), **how: object) -> None:
+    """Show the screen; the machine is not looked at while an engine is at work, so it is told."""
+
+    def make(desk: Desk, answers: Answers) -> ProgressScreen:
+        desk.machine = told.machine()
+        return ProgressScreen(desk, answers, **how)  # type: ignore[arg-type]
+
+    drive(make, steps, client=told, size=size)  # type: ignore[arg-type]
+
+
+def follow(
+    told: Told, events: Sequence[Event], steps: Callable[[Alone], object], size: tuple[int, int] = (80, 24)
+) -> None:
+    """Show a run that is under way."""
+    with told.under_way(*events):
+        show(told, steps, size=size)

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from step_alone import Alone, drive
+from step_alone import Alone
 from textual.widgets import Static
 
 from installer.errors import Refusal
 from installer.plan.operation import Plan
 from installer.recipe.secrets import Secret
 from installer.run.events import Begun, Ended, Event, Finished, Notice, Output, Started
-from screens.answers import Answers
 from screens.ask import Ask as Question
-from screens.desk import Desk
-from screens.fields import Press
 from screens.following import Run
 from screens.log import Log
 from screens.paper import Paper
@@ -35,7 +32,13 @@ from tests.screens.runs import (
     PLAN,
     POOL,
     Told,
+    buttons,
+    drawn,
+    focused,
+    follow,
+    show,
     until,
+    words,
 )
 
 INSTALL = Install(recipe=PLAN.recipe, secrets={"passphrase": Secret("correct horse")})
@@ -44,40 +47,6 @@ INSTALL = Install(recipe=PLAN.recipe, secrets={"passphrase": Secret("correct hor
 @pytest.fixture
 def told(tmp_path: Path) -> Told:
     return Told(tmp_path)
-
-
-def words(alone: Alone) -> str:
-    return " ".join(alone.text().split())
-
-
-def buttons(alone: Alone) -> list[str]:
-    return [str(press.id) for press in alone.step.query(Press) if press.display]
-
-
-async def drawn(alone: Alone, *said: str) -> None:
-    await alone.until(lambda: all(one in words(alone) for one in said))
-
-
-async def focused(alone: Alone, name: str) -> None:
-    await alone.until(lambda: alone.focus() == name)
-
-
-def show(told: Told, steps: Callable[[Alone], object], size: tuple[int, int] = (80, 24), **how: object) -> None:
-    """Show the screen; the machine is not looked at while an engine is at work, so it is told."""
-
-    def make(desk: Desk, answers: Answers) -> Progress:
-        desk.machine = told.machine()
-        return Progress(desk, answers, **how)  # type: ignore[arg-type]
-
-    drive(make, steps, client=told, size=size)  # type: ignore[arg-type]
-
-
-def follow(
-    told: Told, events: Sequence[Event], steps: Callable[[Alone], object], size: tuple[int, int] = (80, 24)
-) -> None:
-    """Show a run that is under way."""
-    with told.under_way(*events):
-        show(told, steps, size=size)
 
 
 # What is drawn.
