@@ -99,10 +99,13 @@ class Review(Step):
 
     def on_mount(self) -> None:
         self._show(None)
-        if self.desk.machine:
+        self.machine_lost(self.desk.trouble)
+        self.call_after_refresh(self._read_desk)
+
+    def _read_desk(self) -> None:
+        """Begin with the machine that is known already, or became known while this screen was being made."""
+        if self.desk.machine and not self.reviewed:
             self.make(self.desk.machine)
-        else:
-            self.machine_lost(self.desk.trouble)
 
     def machine_changed(self, machine: Machine) -> None:
         self.make(machine)

@@ -84,12 +84,23 @@ class Roles(Step):
         first = f"as the recipe says: {said(selector)}" if selector.bound else "choose a disk"
         return [("", first), *((disk.identity, describe(disk)) for disk in usable)]
 
+    def on_mount(self) -> None:
+        self.call_after_refresh(self._read_desk)
+
+    def _read_desk(self) -> None:
+        """Offer the disks of a machine that became known while this screen was being made."""
+        if self.desk.machine:
+            self._offer()
+
     def machine_changed(self, machine: Machine) -> None:
+        self._offer()
+        self._show_problems(self.first, only=None)
+
+    def _offer(self) -> None:
         for role in () if self._found.unfinished else self._recipe.disks:
             pick = self.query_one(f"#field-{field_name('role', role)}", Field).control
             if isinstance(pick, Pick):
                 pick.offer(self._choices(role), pick.answer())
-        self._show_problems(self.first, only=None)
 
     def collect(self) -> Answers:
         return self.first
