@@ -22,6 +22,8 @@ def operations(layout: Layout, name: str) -> list[Operation]:
     found = [
         *(_format(layout, name, below, mapping) for below, mapping in members),
         *(_test(layout, name, below, mapping) for below, mapping in members),
+        *(_recovery(layout, name, below, mapping) for below, mapping in members if crypt.recovery),
+        *(_test_recovery(layout, name, below, mapping) for below, mapping in members if crypt.recovery),
         *(_open(layout, name, below, mapping) for below, mapping in members),
     ]
     if is_key(layout, name):
@@ -72,6 +74,10 @@ def _derivation(layout: Layout, crypt: Crypt) -> tuple[str, ...]:
     if crypt.key:
         # A random key cannot be guessed: making each guess slow protects nothing.
         return ("--pbkdf=pbkdf2", "--pbkdf-force-iterations=1000")
+    return _slow(layout, crypt)
+
+
+def _slow(layout: Layout, crypt: Crypt) -> tuple[str, ...]:
     return (
         "--pbkdf=argon2id",
         f"--pbkdf-memory={kdf_memory(layout, crypt) // 1024}",
@@ -136,6 +142,51 @@ def _test(layout: Layout, name: str, below: Device, mapping: Device) -> Operatio
         secrets=_secrets(crypt),
         together=f"encryption/test/{name}",
         memory=_memory(layout, crypt),
+    )
+
+
+def _recovery(layout: Layout, name: str, below: Device, mapping: Device) -> Operation:
+    """Give a member that a key device opens a second key slot, with a passphrase."""
+    crypt = layout.recipe.crypt[name]
+    return programs(
+        Layer.ENCRYPTION,
+        f"recovery/{mapping.name}",
+        f"Add the recovery passphrase to {mapping.name}",
+        Command(
+            argv=(
+                "cryptsetup",
+                "luksAddKey",
+                "--type=luks2",
+                "--batch-mode",
+                *_key_file(layout, crypt),
+                *_slow(layout, crypt),
+                below.path,
+            ),
+            dialogue=(Exchange(prompt="Enter new passphrase for key slot: ", secret=crypt.recovery or ""),),
+        ),
+        secrets=(crypt.recovery,),
+        # Carried out twice, it would take a third slot.
+        done=("cryptsetup", "luksDump", below.path),
+        done_says="  1: luks2",
+        together=f"encryption/recovery/{name}",
+        memory=kdf_memory(layout, crypt),
+    )
+
+
+def _test_recovery(layout: Layout, name: str, below: Device, mapping: Device) -> Operation:
+    crypt = layout.recipe.crypt[name]
+    return programs(
+        Layer.ENCRYPTION,
+        f"test-recovery/{mapping.name}",
+        f"Test the recovery passphrase of {mapping.name}",
+        Command(
+            argv=("cryptsetup", "open", "--test-passphrase", "--type=luks2", below.path),
+            dialogue=(Exchange(prompt=f"Enter passphrase for {below.path}: ", secret=crypt.recovery or ""),),
+        ),
+        effect=Effect.CHECK,
+        secrets=(crypt.recovery,),
+        together=f"encryption/test-recovery/{name}",
+        memory=kdf_memory(layout, crypt),
     )
 
 

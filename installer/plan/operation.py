@@ -40,10 +40,13 @@ class Effect(StrEnum):
 
 
 class Exchange(Frozen):
-    """One answer to one prompt: the prompt's exact words, and the name of the secret typed there."""
+    """One answer to one prompt: the prompt's exact words, and what is typed there."""
 
     prompt: str
-    secret: str
+    secret: str = ""
+    """Name of a secret, typed once the program hides it; or"""
+    answer: str = ""
+    """a plain word: `y`."""
 
 
 class Command(Frozen):

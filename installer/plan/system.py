@@ -316,10 +316,16 @@ def _packages(system: System) -> list[Operation]:
             Layer.SYSTEM,
             "packages/install",
             "Install the extra packages: " + ", ".join(system.packages),
-            command("cp", "--dereference", "/etc/resolv.conf", f"{TARGET}/run/resolv.conf"),
-            in_target("apt-get", "update", *options),
+            # Where the target's own /etc/resolv.conf points to; nothing runs there that would fill it.
+            command(
+                "install", "-D", "--mode=0644", "/etc/resolv.conf", f"{TARGET}/run/systemd/resolve/stub-resolv.conf"
+            ),
+            # Without this option a mirror that cannot be reached is a warning, and the failure "unable to locate".
+            in_target("apt-get", "update", "--error-on=any", *options),
             in_target(
                 "apt-get", "install", "--yes", "--no-install-recommends", *options, *system.packages, timeout=3600
             ),
+            # The system is whole without them, and a network that is not there must not cost the installation.
+            optional=True,
         )
     ]

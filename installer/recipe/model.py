@@ -148,6 +148,8 @@ class Crypt(RecipeModel):
     key: Reference | None = None
     """With unlock = "key-device": the layer whose content is the key."""
     key_size: Size | None = None
+    recovery: Name | None = None
+    """With unlock = "key-device": name of a second secret, which opens every member if the key device is lost."""
     discard: bool = True
     cipher: Cipher = "aes-xts-plain64"
     kdf: Kdf = Kdf()

@@ -99,6 +99,9 @@ def needs(recipe: Recipe) -> Iterator[SecretNeed]:
             yield SecretNeed(
                 name=crypt.secret, purpose=f"passphrase of the encrypted devices of crypt.{name}", kind=kind
             )
+        if crypt.recovery:
+            purpose = f"recovery passphrase of crypt.{name}, asked for when its key device is lost"
+            yield SecretNeed(name=crypt.recovery, purpose=purpose, kind=Kind.LUKS)
     for name, pool in recipe.pool.items():
         if pool.encryption:
             yield SecretNeed(

@@ -19,6 +19,7 @@ from installer.plan.operation import (
     Command,
     Commands,
     CopyImage,
+    Exchange,
     Operation,
     SaveRecords,
     WriteFile,
@@ -121,7 +122,7 @@ def _command(command: Command, work: Work) -> Steps[None]:
 def _start(command: Command, work: Work) -> Running:
     argv = [work.fill(word) for word in command.argv]
     if command.dialogue:
-        answers = [Answer(work.fill(one.prompt), work.secret(one.secret)) for one in command.dialogue]
+        answers = [_answer(one, work) for one in command.dialogue]
         return Dialogue(argv, answers, timeout=command.timeout, success=command.success, on_output=work.output)
     stdin = None
     if command.stdin is not None:
@@ -129,6 +130,13 @@ def _start(command: Command, work: Work) -> Running:
         secret = hashed(work.secret) if "--encrypted" in command.argv else work.secret
         stdin = with_secrets(work.fill(command.stdin), secret).encode()
     return Program(argv, stdin=stdin, timeout=command.timeout, success=command.success, on_output=work.output)
+
+
+def _answer(exchange: Exchange, work: Work) -> Answer:
+    prompt = work.fill(exchange.prompt)
+    if exchange.answer:
+        return Answer(prompt, exchange.answer, hidden=False)
+    return Answer(prompt, work.secret(exchange.secret))
 
 
 def _copy_image(action: CopyImage, work: Work) -> Steps[None]:

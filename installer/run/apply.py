@@ -177,6 +177,9 @@ class Run:
         words = outcome.words
         if outcome.status != "done":
             words += "\n" + state_of_disks(plan, journal)
+        else:
+            left_out = [one.title for one in plan.operations if one.optional and one.id not in journal.ended]
+            words += "".join(f"\nNot done, because it failed: {title}. The log says why." for title in left_out)
         # Whatever went wrong after the first step began is a failure, also where a room below speaks of a refusal.
         late = {"status": "failed", "exit": Exit.FAILED} if outcome.status == "refused" and journal.begun else {}
         return outcome.model_copy(

@@ -44,6 +44,8 @@ class Answer:
 
     prompt: str
     text: str = field(repr=False)
+    hidden: bool = True
+    """Whether the program must switch the terminal's echo off first."""
 
 
 class RefusedSecretError(ZrootError):
@@ -142,7 +144,7 @@ class Dialogue:
         throw away what was typed before they switch it off, and what is typed with the echo on ends up in the log.
         """
         assert self._typing is not None  # noqa: S101 - for mypy
-        if self._child.echoes():
+        if self._typing.hidden and self._child.echoes():
             if time.monotonic() > self._echo_deadline:
                 raise UnknownPromptError(
                     f"{self._program} asks for a secret without hiding it, so it was not typed.",

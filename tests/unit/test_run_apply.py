@@ -169,6 +169,17 @@ def test_a_failure_says_step_state_and_how_to_go_on_and_then_goes_on(house: Hous
     assert times(house.folder, "a") == 1
 
 
+def test_what_could_be_done_without_is_named_at_the_end(house: House) -> None:
+    extra = operation("packages/install", ("false",), layer=Layer.SYSTEM)
+    house.plan = house.planned(
+        note("a", house.folder, destroys=("a",)), extra.model_copy(update={"optional": True}), note("c", house.folder)
+    )
+    outcome = house.apply()
+    assert outcome.status == "done"
+    assert f"Not done, because it failed: {extra.title}." in outcome.words
+    assert times(house.folder, "c") == 1
+
+
 def test_the_last_words_of_a_run_are_kept_for_the_greeting(house: House) -> None:
     kept = house.run / "last-run.txt"
     house.apply(erase=())

@@ -163,7 +163,7 @@ def key_device_incomplete(recipe: Recipe) -> Iterator[str]:
 
 @rule(
     reason="The key must itself be protected by a passphrase, and be one device whatever disk is missing.",
-    remedy='Let key name a crypt layer with unlock = "passphrase" that lies over a raid.',
+    remedy='Let key name a crypt layer with kind = "luks2" and unlock = "passphrase" over a raid of level 1.',
 )
 def key_device_unfit(recipe: Recipe) -> Iterator[str]:
     for name, crypt in recipe.crypt.items():
@@ -173,8 +173,35 @@ def key_device_unfit(recipe: Recipe) -> Iterator[str]:
         key = recipe.crypt.get(key_name) if kind == "crypt" else None
         if key is None or key.unlock != "passphrase":
             yield f"crypt.{name}.key: {crypt.key} is not opened by a passphrase."
+        elif key.kind is not CryptKind.LUKS2:
+            yield f'crypt.{name}.key: {crypt.key} has kind = "{key.kind}".'
         elif members(recipe, crypt.key) != 1:
             yield f"crypt.{name}.key: {crypt.key} has {members(recipe, crypt.key)} members."
+        else:
+            for raid in (layer[5:] for layer in everything_below(recipe, crypt.key) if layer.startswith("raid.")):
+                if recipe.raid[raid].level != 1:
+                    yield f"crypt.{name}.key: raid.{raid} has level {recipe.raid[raid].level}."
+
+
+@rule(
+    reason="A recovery passphrase replaces a key device that is lost; what a passphrase opens anyway needs no second one.",
+    remedy='Remove recovery, or set unlock = "key-device".',
+)
+def recovery_without_key_device(recipe: Recipe) -> Iterator[str]:
+    for name, crypt in recipe.crypt.items():
+        if crypt.recovery and crypt.unlock != "key-device":
+            yield f'crypt.{name}.recovery: it does not go with unlock = "{crypt.unlock}".'
+
+
+@rule(
+    reason="It is for the day when the key device is damaged or its passphrase forgotten, and is kept somewhere else.",
+    remedy='Name another secret, such as recovery = "recovery-passphrase".',
+)
+def recovery_is_the_passphrase(recipe: Recipe) -> Iterator[str]:
+    asked = {crypt.secret for crypt in recipe.crypt.values() if crypt.unlock == "passphrase"}
+    for name, crypt in recipe.crypt.items():
+        if crypt.recovery in asked:
+            yield f'crypt.{name}.recovery: "{crypt.recovery}" is asked for at every boot already.'
 
 
 @rule(
