@@ -27,13 +27,24 @@ KEYS = {
 """What a vt220 sends."""
 
 
+class Screen(pyte.Screen):
+    """A screen that takes what the line garbles as a terminal does.
+
+    The emulated UART sends a byte twice now and then (seen: `ESC [ 11 ; ; 3 H`), and pyte fails on a third number.
+    """
+
+    def cursor_position(self, line: int | None = None, column: int | None = None, *more: int) -> None:
+        """Go to the place that the first number and the last one name."""
+        super().cursor_position(line, more[-1] if more else column)
+
+
 class Terminal:
     """What stands on the screen of somebody at the serial line, and that person's keys."""
 
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
         self._offset = 0
-        self._screen = pyte.Screen(COLUMNS, LINES)
+        self._screen = Screen(COLUMNS, LINES)
         self._stream = pyte.ByteStream(self._screen)
         self.keys = 0
         """How many keys were pressed."""
