@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from installer.errors import Refusal
 from installer.plan.layout import Layout
 from installer.recipe import stack
-from installer.recipe.model import CryptKind
+from installer.recipe.model import Crypt, CryptKind, Recipe
 
 KINDS = {CryptKind.TCRYPT: "TrueCrypt volumes", CryptKind.LUKS2_INTEGRITY: "LUKS2 with integrity"}
 
@@ -60,17 +60,18 @@ def _root(layout: Layout) -> Iterator[Refusal]:
         )
     layers = {name: recipe.crypt[name] for kind, name in below if kind == "crypt"}
     for name, crypt in layers.items():
-        if crypt.unlock != "passphrase":
-            yield Refusal(
-                f"crypt.{name}: this version of zroot cannot open the root file system by a key device yet.",
-                hint='Set unlock = "passphrase": one passphrase opens every member.',
-            )
-    if len({crypt.secret for crypt in layers.values()}) > 1:
+    if len({_asked(recipe, crypt) for crypt in layers.values()}) > 1:
         yield Refusal(
             f"The encrypted layers under pool.{pool} have different passphrases: {', '.join(layers)}.",
             message="The machine asks once when it starts, and opens all of them with the answer.",
             hint="Name the same secret in each.",
         )
+
+
+def _asked(recipe: Recipe, crypt: Crypt) -> tuple[str, str | None]:
+    """Name the secrets that a layer asks for when the machine starts: its own or its key device's, and the recovery."""
+    key = recipe.crypt[crypt.key.removeprefix("crypt.")] if crypt.key else crypt
+    return key.secret, crypt.recovery
 
 
 def _other_pools(layout: Layout) -> Iterator[Refusal]:

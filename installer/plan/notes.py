@@ -82,7 +82,8 @@ def _key_derivation(layout: Layout) -> Iterator[str]:
     """Fault 51."""
     for name, crypt in layout.recipe.crypt.items():
         memory = kdf_memory(layout, crypt)
-        if crypt.unlock == "passphrase" and memory < crypt.kdf.memory:
+        asked = (crypt.unlock == "passphrase" and crypt.kind is not CryptKind.TCRYPT) or crypt.recovery
+        if asked and memory < crypt.kdf.memory:
             yield (
                 f"crypt.{name}: the passphrase is stretched with {memory // MIB} MiB of memory instead of"
                 f" {crypt.kdf.memory // MIB} MiB: a quarter of what this machine has, so that it can be done at boot."

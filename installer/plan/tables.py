@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from installer.plan.encryption import is_key
 from installer.plan.layout import Device, Layout
-from installer.plan.names import TARGET, fact, mapping_path, zvol_path
+from installer.plan.names import TARGET, array_path, fact, mapping_path, zvol_path
 from installer.plan.operation import Layer, Operation
 from installer.plan.steps import command, programs, target_file
 from installer.recipe.model import Crypt, SwapKind
@@ -75,7 +76,8 @@ def crypttab(layout: Layout) -> str:
             if crypt.unlock == "random":
                 lines.append(_random(device.name, below))
             else:
-                lines.append(f"{device.name} UUID={fact('luks', device.name)} none {_options(crypt)}")
+                key = mapping_path(crypt.key.removeprefix("crypt.")) if crypt.key else "none"
+                lines.append(f"{device.name} {_place(layout, name, device)} {key} {_options(crypt)}")
     lines += [_random(mapping, device) for mapping, device in _random_partitions(layout)]
     return "\n".join(lines) + "\n"
 
@@ -85,15 +87,25 @@ def _random(mapping: str, below: Device) -> str:
     return f"{mapping} {below.path} /dev/urandom swap,cipher=aes-xts-plain64,size=512,nofail"
 
 
+def _place(layout: Layout, name: str, device: Device) -> str:
+    """Name what a mapping lies over; a key device over an array by the array, which the initramfs has to assemble."""
+    kind, _, below = layout.recipe.crypt[name].over.partition(".")
+    return array_path(below) if kind == "raid" and is_key(layout, name) else f"UUID={fact('luks', device.name)}"
+
+
 def _options(crypt: Crypt) -> str:
-    return ",".join(["luks", *(["discard"] if crypt.discard else []), "noauto", "x-initrd.attach"])
+    size = [f"keyfile-size={int(crypt.key_size)}"] if crypt.key and crypt.key_size else []
+    return ",".join(["luks", *(["discard"] if crypt.discard else []), *size, "noauto", "x-initrd.attach"])
 
 
 def members(layout: Layout) -> str:
-    """Return the initramfs's list of members, the same that its dracut module makes from crypttab."""
-    lines = [line.split() for line in crypttab(layout).splitlines()]
+    """Return the initramfs's list of members, the same that its dracut module makes from crypttab and mdadm.conf."""
+    arrays = {array_path(name): f"MD-UUID={fact('md', name)}" for name in layout.recipe.raid}
+    lines = [line.split() for line in crypttab(layout).splitlines()[1:]]
     return "".join(
-        f"{line[0]} {line[1].removeprefix('UUID=')} {line[3]}\n" for line in lines if "x-initrd.attach" in line[3]
+        f"{name} {arrays.get(device, device)} {key} {options}\n"
+        for name, device, key, options in lines
+        if "x-initrd.attach" in options
     )
 
 

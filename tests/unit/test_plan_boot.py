@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from tests.unit.plans import MIRROR, argv, commands, machine, operation, plan, p
 from tests.unit.test_plan_golden import CASES, plan_of
 
 ROOT = Path(__file__).parents[2]
+DRACUT = ROOT / "iso/target/usr/lib/dracut/modules.d/95zroot"
 NATIVE = (
     MIRROR.replace('[crypt.pool]\nover = "partition.pool"\n', "").replace('"crypt.pool"', '"partition.pool"')
     + '[pool.rpool.encryption]\nsecret = "passphrase"\n'
@@ -36,8 +38,9 @@ def test_no_key_is_written_where_a_thief_reads_it(case: str) -> None:
     """fault 54: not into the initramfs, the ESP, /boot or any other file."""
     made = plan_of(case)
     assert not [one.id for one in made.operations if one.secrets and hands_on_secrets(one)]
-    for line in files(made).get("/mnt/zroot/etc/crypttab", "").splitlines()[1:]:
-        assert line.split()[2] in ("none", "/dev/urandom")
+    entries = [line.split() for line in files(made).get("/mnt/zroot/etc/crypttab", "").splitlines()[1:]]
+    asked = {f"/dev/mapper/{name}" for name, _, key, _ in entries if key == "none"}
+    assert {key for _, _, key, _ in entries} <= {"none", "/dev/urandom"} | asked
     for one in made.operations:
         if one.id == "boot/initramfs/complete":
             (archive,) = [command for command in commands(made, one.id) if command.argv[0] == "cpio"]
@@ -45,6 +48,24 @@ def test_no_key_is_written_where_a_thief_reads_it(case: str) -> None:
             assert listed <= {"etc", "etc/zroot"} | {f"etc/{name}" for name in ("hostid", "hostname")} | {
                 f"etc/zroot/{name}" for name in ("members", "keymap")
             }
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_targets_own_initramfs_opens_what_the_installers_opens(case: str, tmp_path: Path) -> None:
+    """The next kernel update makes the list anew, from what the plan wrote into /etc."""
+    written = files(plan_of(case))
+    listed = [content for path, content in written.items() if path.endswith("/etc/zroot/members")]
+    tables = {name: tmp_path / Path(name).name for name in ("/mnt/zroot/etc/crypttab", "/mnt/zroot/etc/mdadm/mdadm.conf")}
+    for name, path in tables.items():
+        path.write_text(written.get(name, ""))
+    remade = subprocess.run(
+        ["bash", "-c", f'. "{DRACUT}/module-setup.sh"; members "$@"', "members", *map(str, tables.values())],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert [remade.stdout] == (listed or [""])
+    assert not remade.stderr
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -16,6 +16,7 @@ from tests.unit.plans import bound, laid_over_the_mirror
 
 HERE = Path(__file__).parent
 SHIPPED = sorted((HERE.parents[1] / "recipes").glob("*.toml"))
+MIRROR = HERE.parents[1] / "recipes" / "debian-luks-mirror.toml"
 EXAMPLES = HERE / "recipes" / "rules"
 
 
@@ -59,7 +60,7 @@ def test_shipped_recipe_chooses_no_disk_by_itself(path: Path) -> None:
 
 def test_refuses_mirror_of_one_disk() -> None:
     """fault 15"""
-    base = tomllib.loads(bound(SHIPPED[0]))
+    base = tomllib.loads(bound(MIRROR))
     del base["disks"]["b"]
     titles = [problem.title for problem in check(Recipe.model_validate(base))]
     assert 'pool.rpool.vdevs[0]: "mirror" over 1 member.' in titles
@@ -78,7 +79,7 @@ def test_refuses_mirror_of_one_disk() -> None:
 )
 def test_refuses_a_boot_folder_that_grub_cannot_read(over: str, pool: dict[str, Any], words: str) -> None:
     """fault 52, fault 53: it opens no argon2, no encrypted dataset, and no pool with newer features."""
-    base = tomllib.loads(bound(SHIPPED[0]))
+    base = tomllib.loads(bound(MIRROR))
     root = base["pool"]["rpool"]
     if over:
         base["crypt"]["boot"] = {"over": "partition.boot"}
@@ -96,7 +97,7 @@ def test_refuses_a_boot_folder_that_grub_cannot_read(over: str, pool: dict[str, 
 
 def test_disk_taken_whole_is_no_member_of_partitions() -> None:
     """fault 15: with disk b as a spare, the mirror over the partitions has one member."""
-    base = tomllib.loads(bound(SHIPPED[0]))
+    base = tomllib.loads(bound(MIRROR))
     base["pool"]["rpool"]["vdevs"].append({"kind": "single", "over": "disk.b", "role": "spare"})
     titles = [problem.title for problem in check(Recipe.model_validate(base))]
     assert 'pool.rpool.vdevs[0]: "mirror" over 1 member.' in titles
@@ -136,7 +137,7 @@ def test_counts_members_of_a_vdev(kind: str, disks: int, fits: bool) -> None:
 
 
 def test_says_all_problems_at_once() -> None:
-    base = tomllib.loads(bound(SHIPPED[0]))
+    base = tomllib.loads(bound(MIRROR))
     base["boot"]["arguments"] = ["root=/dev/sda1"]
     base["system"]["hostname"] = "localhost"
     assert len(check(Recipe.model_validate(base))) == 2

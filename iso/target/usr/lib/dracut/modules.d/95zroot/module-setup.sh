@@ -10,17 +10,34 @@ depends() {
     echo bash systemd systemd-ask-password crypt zfs
 }
 
-# Members of the root pool: the entries of crypttab that are to be opened here, as NAME UUID OPTIONS.
-members() {
+# What is to be opened here: the entries of crypttab with x-initrd.attach. An array under one of them is named by its
+# UUID, which mdadm.conf knows, for the initramfs has no other list of arrays.
+members() { # CRYPTTAB MDADM.CONF
     local name device key options
     while read -r name device key options; do
         [[ $name && $name != \#* && ,$options, == *,x-initrd.attach,* ]] || continue
-        echo "$name ${device#UUID=} $options"
-    done
+        [[ $device == /dev/md/* ]] && device=$(array "$device" "$2")
+        echo "$name $device $key $options"
+    done < "$1"
+}
+
+array() { # DEVICE MDADM.CONF: MD-UUID=..., or the device where the file does not name it
+    local keyword device words
+    while read -r keyword device words; do
+        [[ $keyword == ARRAY && $device == "$1" && $words =~ (^| )UUID=([^ ]+) ]] || continue
+        echo "MD-UUID=${BASH_REMATCH[2]}"
+        return
+    done < "$2"
+    echo "$1"
+}
+
+installkernel() {
+    # A key device lies over a mirror; every other array is the real system's business.
+    instmods raid1
 }
 
 install() {
-    inst_multiple cryptsetup systemd-ask-password zpool udevadm cat tr sleep sed loadkeys
+    inst_multiple cryptsetup systemd-ask-password zpool udevadm mdadm modprobe cat tr sleep sed loadkeys
     inst_script "$moddir/zroot-root" /usr/lib/zroot/zroot-root
     inst_simple "$moddir/zroot-root.service" "$systemdsystemunitdir/zroot-root.service"
     systemctl -q --root "$initdir" add-requires zfs-import.target zroot-root.service
@@ -39,7 +56,7 @@ install() {
     if [[ -s $dracutsysrootdir/etc/hostid ]]; then
         inst_multiple /etc/hostid /etc/hostname
         mkdir -p "$initdir/etc/zroot"
-        members < "${dracutsysrootdir}/etc/crypttab" > "$initdir/etc/zroot/members"
+        members "$dracutsysrootdir/etc/crypttab" "$dracutsysrootdir/etc/mdadm/mdadm.conf" > "$initdir/etc/zroot/members"
         /usr/lib/zroot/keymap > "$initdir/etc/zroot/keymap"
     fi
     return 0
