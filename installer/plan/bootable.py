@@ -6,32 +6,22 @@ from collections.abc import Callable, Iterator
 
 from installer.errors import Refusal
 from installer.plan.layout import Layout
+from installer.plan.sources import mirror, security_mirror
 from installer.recipe import stack
 from installer.recipe.model import Crypt, CryptKind, Recipe
-
-KINDS = {CryptKind.TCRYPT: "TrueCrypt volumes", CryptKind.LUKS2_INTEGRITY: "LUKS2 with integrity"}
 
 
 def refusals(layout: Layout) -> tuple[Refusal, ...]:
     """Return what this version cannot make, or cannot start a system from."""
-    rules = (_kinds, *(OF_A_SYSTEM if stack.has_system(layout.recipe) else ()))
+    rules = OF_A_SYSTEM if stack.has_system(layout.recipe) else ()
     return tuple(problem for rule in rules for problem in rule(layout))
 
 
-def _kinds(layout: Layout) -> Iterator[Refusal]:
-    for name, crypt in layout.recipe.crypt.items():
-        if crypt.kind in KINDS:
-            yield Refusal(
-                f"crypt.{name}: this version of zroot cannot make {KINDS[crypt.kind]} yet.", hint='Use kind = "luks2".'
-            )
-
-
 def _source(layout: Layout) -> Iterator[Refusal]:
-    source = layout.recipe.system.source
-    if source != "live":
+    if layout.recipe.system.source == "debootstrap" and not (mirror(layout) and security_mirror(layout)):
         yield Refusal(
-            f'system.source: this version of zroot cannot install from "{source}" yet.',
-            hint='Use source = "live": the medium holds the whole system, and no network is needed.',
+            "system.mirror: no Debian mirror is known here to install from.",
+            hint='Name one in the recipe: mirror = "http://HOST/debian". Its address is known on zroot\'s medium.',
         )
 
 
@@ -60,6 +50,12 @@ def _root(layout: Layout) -> Iterator[Refusal]:
         )
     layers = {name: recipe.crypt[name] for kind, name in below if kind == "crypt"}
     for name, crypt in layers.items():
+        if crypt.kind is CryptKind.TCRYPT:
+            yield Refusal(
+                f"crypt.{name}: this version of zroot cannot start from a root file system over TrueCrypt volumes.",
+                message="They look like random bytes: when the machine starts, nothing tells them from an empty disk.",
+                hint='Use kind = "luks2" for the root pool; TrueCrypt volumes may carry another pool.',
+            )
     if len({_asked(recipe, crypt) for crypt in layers.values()}) > 1:
         yield Refusal(
             f"The encrypted layers under pool.{pool} have different passphrases: {', '.join(layers)}.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from installer.machine.words import binary_size
 from installer.plan.layout import Layout
+from installer.plan.pools import vdev_word
 from installer.recipe.model import SwapKind, Vdev, VdevRole
 from installer.recipe.stack import as_tuple
 
@@ -60,4 +61,4 @@ def _swap(layout: Layout, reference: str) -> str:
 
 
 def _part(vdev: Vdev) -> str:
-    return vdev.kind.value if vdev.role is VdevRole.DATA else f"{vdev.role.value} ({vdev.kind.value})"
+    return vdev_word(vdev) if vdev.role is VdevRole.DATA else f"{vdev.role.value} ({vdev_word(vdev)})"

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from installer.plan import truecrypt
 from installer.plan.devices import settled
 from installer.plan.layout import MIB, Device, Layout
 from installer.plan.names import fact
 from installer.plan.operation import Command, Effect, Exchange, Layer, Operation
 from installer.plan.steps import command, programs
-from installer.recipe.model import Crypt
+from installer.recipe.model import Crypt, CryptKind
 from installer.recipe.stack import as_tuple
 
 SMALLEST_MEMORY = 64 * MIB
+INTEGRITY = ("--integrity=hmac-sha256",)
+"""AES-XTS, then a keyed sum over the ciphertext and its place. Not AES-GCM or ChaCha20-Poly1305, which dm-crypt has
+too: their random nonces of 96 bits are too short for a disk that is rewritten for years, where one may not come twice.
+"""
+SLOWEST = 4 * MIB
+"""Bytes a second at which the slowest disk is wiped, each sector with its sum."""
 
 
 def operations(layout: Layout, name: str) -> list[Operation]:
@@ -18,6 +25,8 @@ def operations(layout: Layout, name: str) -> list[Operation]:
     crypt = layout.recipe.crypt[name]
     if crypt.unlock == "random":
         return []  # the installed system makes a new key at each boot; there is nothing to do now
+    if crypt.kind is CryptKind.TCRYPT:
+        return truecrypt.operations(layout, name)
     members = list(zip(layout.members(crypt.over), layout.members(f"crypt.{name}"), strict=True))
     found = [
         *(_format(layout, name, below, mapping) for below, mapping in members),
@@ -99,7 +108,7 @@ def _format(layout: Layout, name: str, below: Device, mapping: Device) -> Operat
     return programs(
         Layer.ENCRYPTION,
         f"format/{mapping.name}",
-        f"Encrypt {mapping.name} with LUKS2",
+        f"Encrypt {mapping.name} with LUKS2{' and integrity' if crypt.kind is CryptKind.LUKS2_INTEGRITY else ''}",
         Command(
             argv=(
                 "cryptsetup",
@@ -109,6 +118,7 @@ def _format(layout: Layout, name: str, below: Device, mapping: Device) -> Operat
                 "--key-size=512",
                 "--hash=sha256",
                 *_derivation(layout, crypt),
+                *(INTEGRITY if crypt.kind is CryptKind.LUKS2_INTEGRITY else ()),
                 f"--sector-size={sector_size(layout, name, below)}",
                 f"--uuid={fact('luks', mapping.name)}",
                 f"--label={mapping.name}",
@@ -118,6 +128,8 @@ def _format(layout: Layout, name: str, below: Device, mapping: Device) -> Operat
             ),
             # --batch-mode asks only once: what was typed is proved by the test that follows.
             dialogue=_asked(crypt, below),
+            # With integrity cryptsetup writes the whole device, for a sector without a sum cannot be read.
+            timeout=600 + (below.size // SLOWEST if crypt.kind is CryptKind.LUKS2_INTEGRITY else 0),
         ),
         settled(),
         destroys=mapping.roles,

@@ -12,9 +12,26 @@ def operations(layout: Layout) -> list[Operation]:
     """Return what ends the installation: afterwards nothing of it is open, mounted or imported."""
     installed = layout.recipe.system.source != "none"
     return [
+        *_owners(layout),
         *(_records(layout) if installed else []),
         *_unmount(layout, installed=installed),
         *[step for layer in reversed(layout.order) for step in _close(layout, layer)],
+    ]
+
+
+def _owners(layout: Layout) -> list[Operation]:
+    """Give folders to their owners; after the system was copied, which has folders of the same names."""
+    points = {mount.source: mount.point for mount in layout.mounts}
+    return [
+        programs(
+            Layer.FINISH,
+            f"owner/{name}/{dataset.name}",
+            f"Give {points[f'{name}/{dataset.name}']} to the user {dataset.owner}",
+            command("chown", dataset.owner, TARGET + points[f"{name}/{dataset.name}"]),
+        )
+        for name, pool in layout.recipe.pool.items()
+        for dataset in pool.dataset
+        if dataset.owner
     ]
 
 

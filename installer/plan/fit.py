@@ -12,7 +12,7 @@ from installer.plan import bootable, teardown
 from installer.plan.layout import LUKS_HEADER, MIB, Layout
 from installer.plan.names import mapping_path
 from installer.recipe import stack
-from installer.recipe.model import Vdev, VdevKind
+from installer.recipe.model import Vdev, VdevKind, VdevRole
 
 LEAST_SYSTEM = 4 * 1024 * MIB
 """Bytes of pool below which an installed system has no room to be updated."""
@@ -158,6 +158,33 @@ def _device_names(layout: Layout) -> Iterator[Refusal]:
                 )
 
 
+def _owners(layout: Layout) -> Iterator[Refusal]:
+    """Refuse an owner for what is mounted nowhere: it is its folder that belongs to somebody."""
+    mounted = {mount.source for mount in layout.mounts}
+    for name, pool in layout.recipe.pool.items():
+        for number, dataset in enumerate(pool.dataset):
+            if dataset.owner and f"{name}/{dataset.name}" not in mounted:
+                yield Refusal(
+                    f"pool.{name}.dataset[{number}].owner: {dataset.name} is not mounted by itself.",
+                    hint="Remove owner, or give the dataset a mount point.",
+                )
+
+
+def _spares(layout: Layout) -> Iterator[Refusal]:
+    """Refuse a spare that is too small to take any member's place."""
+    for name, pool in layout.recipe.pool.items():
+        data = [one for vdev in pool.vdevs if vdev.role is VdevRole.DATA for one in layout.vdev_members(vdev.over)]
+        smallest = min(device.size for device in data)
+        for number, vdev in enumerate(pool.vdevs):
+            for spare in layout.vdev_members(vdev.over) if vdev.role is VdevRole.SPARE else ():
+                if spare.size < smallest:
+                    yield Refusal(
+                        f"pool.{name}.vdevs[{number}]: the spare {spare.path} is smaller than every member.",
+                        message=f"It has {both_sizes(spare.size)}, the smallest member {both_sizes(smallest)}.",
+                        hint="Choose a spare that is as large as the largest member that it may replace.",
+                    )
+
+
 Rule = Callable[[Layout], Iterator[Refusal]]
 RULES: tuple[Rule, ...] = (
     too_small,
@@ -167,6 +194,8 @@ RULES: tuple[Rule, ...] = (
     _secure_boot,
     pool_names,
     _device_names,
+    _owners,
+    _spares,
 )
 OF_DISKS: tuple[Rule, ...] = (_mixed_sectors, _firmware, _device_names, unequal, too_small)
 """Those that another choice of disks mends."""

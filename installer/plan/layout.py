@@ -9,10 +9,12 @@ from installer.frozen import Frozen
 from installer.machine.model import Disk, Machine
 from installer.plan.names import TARGET, array_path, mapping_path, partition_path, zvol_path
 from installer.recipe import stack
-from installer.recipe.model import Dataset, Firmware, Partition, Pool, Recipe
+from installer.recipe.model import CryptKind, Dataset, Firmware, Partition, Pool, Recipe
 
 MIB = 1024**2
 LUKS_HEADER = 16 * MIB
+TRUECRYPT_HEADERS = 256 * 1024
+"""Bytes: two headers at the beginning and their copies at the end, 64 KiB each."""
 
 
 class Device(Frozen):
@@ -177,7 +179,7 @@ class Layout:
     def _crypt(self, name: str) -> tuple[Device, ...]:
         def over(device: Device) -> Device:
             member = f"{name}-{device.suffix}" if device.suffix else name
-            size = max(0, device.size - LUKS_HEADER)
+            size = max(0, device.size - overhead(self.recipe.crypt[name].kind, device.size))
             return device.model_copy(update={"name": member, "path": mapping_path(member), "size": size})
 
         return tuple(over(device) for device in self.members(self.recipe.crypt[name].over))
@@ -266,7 +268,7 @@ class Layout:
                     continue
                 if dataset.canmount == "noauto" and whole != self.root_dataset:
                     continue
-                legacy = dataset.mount == "legacy"
+                legacy = dataset.legacy or dataset.mount == "legacy"
                 found.append(Mount(point=point, source=whole, kind="zfs", layer=name, legacy=legacy))
         return tuple(sorted(found, key=lambda mount: (mount.point.rstrip("/").count("/"), mount.point)))
 
@@ -283,6 +285,17 @@ def needed(recipe: Recipe, layer: str) -> tuple[str, ...]:
         f"pool.{reference.removeprefix('zvol.').partition('/')[0]}" if reference.startswith("zvol.") else reference
         for reference in lower
     )
+
+
+def overhead(kind: CryptKind, size: int) -> int:
+    """Return the bytes of a device that its encryption takes."""
+    match kind:
+        case CryptKind.TCRYPT:
+            return TRUECRYPT_HEADERS
+        case CryptKind.LUKS2_INTEGRITY:
+            # A sum of 32 bytes for each sector of 4096, and a journal.
+            return LUKS_HEADER + size // 129 + min(size // 100, 64 * MIB)
+    return LUKS_HEADER
 
 
 def spanning(name: str, path: str, below: tuple[Device, ...], *, size: int) -> Device:

@@ -8,10 +8,13 @@ from installer.machine import words
 from installer.machine.holders import HolderKind, memberships
 from installer.machine.words import both_sizes
 from installer.plan.encryption import kdf_memory
-from installer.plan.fit import vdev_disks
-from installer.plan.layout import MIB, Layout
+from installer.plan.fit import REDUNDANT, vdev_disks
+from installer.plan.layout import MIB, Layout, overhead
 from installer.recipe import stack
-from installer.recipe.model import SwapKind
+from installer.recipe.model import CryptKind, SwapKind, Vdev, VdevRole
+
+DISK_SPEED = 100_000_000
+"""Bytes a second."""
 
 About = Callable[[Layout], Iterator[str]]
 
@@ -66,11 +69,34 @@ def _unused(layout: Layout) -> Iterator[str]:
             disk = layout.disks[role]
             if disk.size - smallest >= MIB and any(extent.partition.size == "rest" for extent in layout.extents):
                 yield f"Disk {role} is larger than the smallest disk: {both_sizes(disk.size - end)} of it stay unused."
-    for pool in layout.recipe.pool.values():
+    for name, pool in layout.recipe.pool.items():
         for vdev in pool.vdevs:
+            yield from _unused_of_vdev(layout, name, vdev)
             sectors = {disk.physical_sector for disk in vdev_disks(layout, vdev).values()}
             if len(sectors) > 1 and pool.ashift is None:
                 yield f"The members' physical sectors differ; the largest ({max(sectors)} bytes) counts for the pool."
+
+
+def _unused_of_vdev(layout: Layout, pool: str, vdev: Vdev) -> Iterator[str]:
+    """Whole disks of a vdev with redundancy all count as the smallest."""
+    whole = [device for device in layout.vdev_members(vdev.over) if device.name == device.role]
+    smallest = min((device.size for device in whole), default=0)
+    for device in whole if vdev.kind in REDUNDANT else ():
+        if device.size - smallest >= MIB:
+            yield (
+                f"Disk {device.role} is larger than the smallest disk of its {vdev.kind} in pool {pool}:"
+                f" {both_sizes(device.size - smallest)} of it stay unused."
+            )
+
+
+def _log(layout: Layout) -> Iterator[str]:
+    for name, pool in layout.recipe.pool.items():
+        for vdev in pool.vdevs:
+            if vdev.role is VdevRole.LOG and stack.survives(layout.recipe, vdev) == 0:
+                yield (
+                    f"The log of pool {name} is not mirrored: if it fails in the moment in which the machine stops,"
+                    " the last seconds of what databases and others had written for certain are lost."
+                )
 
 
 def _large_sectors(layout: Layout) -> Iterator[str]:
@@ -88,6 +114,38 @@ def _key_derivation(layout: Layout) -> Iterator[str]:
                 f"crypt.{name}: the passphrase is stretched with {memory // MIB} MiB of memory instead of"
                 f" {crypt.kdf.memory // MIB} MiB: a quarter of what this machine has, so that it can be done at boot."
             )
+
+
+def _integrity(layout: Layout) -> Iterator[str]:
+    for name, crypt in layout.recipe.crypt.items():
+        if crypt.kind is CryptKind.LUKS2_INTEGRITY:
+            below = max(layout.members(crypt.over), key=lambda device: device.size)
+            yield (
+                f"crypt.{name} keeps a sum of every sector, so the whole of each device is written once before it can"
+                f" be used: {both_sizes(below.size)}, {_duration(below.size)}. Later each write reaches the disk twice,"
+                f" through a journal, and {both_sizes(overhead(crypt.kind, below.size))} of the device hold the sums."
+            )
+
+
+def _truecrypt(layout: Layout) -> Iterator[str]:
+    for name, crypt in layout.recipe.crypt.items():
+        if crypt.kind is CryptKind.TCRYPT:
+            yield (
+                f"crypt.{name}: TrueCrypt, which ended in 2014, stretches a passphrase with 1000 rounds of SHA-512."
+                " That slows nobody down today: only a long random passphrase protects it, of 64 bytes at most."
+            )
+            below = max(layout.members(crypt.over), key=lambda device: device.size)
+            if not crypt.discard:
+                yield (
+                    f"crypt.{name} has discard = false, so that nobody sees how much of a volume is in use: all of each"
+                    f" device is filled with random bytes first, {both_sizes(below.size)}, {_duration(below.size)}."
+                )
+
+
+def _duration(size: int) -> str:
+    """Say how long the writing of a whole device takes, as a hard disk does it."""
+    minutes = size // DISK_SPEED // 60 + 1
+    return f"about {minutes} minutes" if minutes < 120 else f"about {round(minutes / 60)} hours"
 
 
 def _discard(layout: Layout) -> Iterator[str]:
@@ -133,6 +191,9 @@ ABOUT: tuple[About, ...] = (
     _unused,
     _large_sectors,
     _key_derivation,
+    _integrity,
+    _truecrypt,
+    _log,
     _discard,
     _clear_boot,
     _swap_volume,

@@ -105,5 +105,5 @@ def action(operation: Operation) -> Iterator[str]:
 
 
 def _command(command: Command) -> str:
-    typed = ", ".join(dict.fromkeys(one.secret for one in command.dialogue))
+    typed = ", ".join(dict.fromkeys(one.secret or one.answer for one in command.dialogue))
     return " ".join(command.argv) + (f"   (types {typed})" if typed else "")

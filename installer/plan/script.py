@@ -152,8 +152,10 @@ def _command(command: Command) -> str:
     if command.retries:
         line = f"again {command.retries} {line}"
     if command.dialogue:
-        # Not on a terminal cryptsetup and zfs ask nothing, and read one line.
-        answers = dict.fromkeys(word(f"%{{{one.secret}}}") for one in command.dialogue)
+        # Not on a terminal cryptsetup and zfs ask nothing, and read one line; tcplay reads them all.
+        answers = [one.answer or word(f"%{{{one.secret}}}") for one in command.dialogue]
+        if all(one.secret for one in command.dialogue):
+            answers = list(dict.fromkeys(answers))
         line = f"printf '%s\\n' {' '.join(answers)} | {line}"
     elif command.stdin is not None:
         line = f"printf '%s' {word(command.stdin)} | {line}"

@@ -21,17 +21,20 @@ from installer.recipe.syntax import (
     Argument,
     Cipher,
     DatasetName,
+    Delegation,
     Folder,
     FullName,
     HostAddress,
     Hostname,
     Interface,
+    Kept,
     Keymap,
     Line,
     Locale,
     Mirror,
     Mount,
     Name,
+    Owner,
     Package,
     PoolName,
     Properties,
@@ -43,6 +46,7 @@ from installer.recipe.syntax import (
     Tarball,
     Timezone,
     TypeCode,
+    Unit,
     UserName,
 )
 
@@ -185,6 +189,10 @@ class Vdev(RecipeModel):
     role: VdevRole = VdevRole.DATA
     width: Annotated[int, Field(ge=2, le=255)] | None = None
     """Members of each mirror in striped-mirrors; 2 if not said."""
+    data: Annotated[int, Field(ge=1, le=255)] | None = None
+    """draid: data blocks in each of its groups; zpool takes 8, or as many as there are, if not said."""
+    spares: Annotated[int, Field(ge=0, le=100)] = 0
+    """draid: members' worth of spare space, spread over all of them."""
 
 
 class NativeEncryption(RecipeModel):
@@ -193,6 +201,17 @@ class NativeEncryption(RecipeModel):
     secret: Name = "passphrase"  # noqa: S105 - a name
     cipher: Literal["aes-256-gcm", "aes-192-gcm", "aes-128-gcm"] = "aes-256-gcm"
     iterations: Annotated[int, Field(ge=100_000)] = 1_000_000
+    services: tuple[Unit, ...] = ()
+    """Units of the installed system that may not start before it is unlocked."""
+    wait: Annotated[int, Field(ge=10, le=86_400)] = 300
+    """Seconds that the prompt stays at boot; then the machine starts without it, and the services stay down."""
+
+
+class Snapshots(StrEnum):
+    """How often a dataset, with what lies below it, is snapshotted by itself."""
+
+    HOURLY = "hourly"
+    DAILY = "daily"
 
 
 class Dataset(RecipeModel):
@@ -201,12 +220,20 @@ class Dataset(RecipeModel):
     name: DatasetName
     mount: Mount | None = None
     """Mount point; `legacy`, `none`, or left out to inherit."""
+    legacy: bool = False
+    """Mounted there by the system's table of file systems, not by ZFS, for which the mount point is `legacy`."""
     size: Size | None = None
     canmount: Literal["on", "off", "noauto"] | None = None
     properties: Properties = Field(default_factory=dict)
     encryption: NativeEncryption | None = None
     snapshot: SnapshotName | None = None
     """A snapshot taken when it has been made and is still empty."""
+    owner: Owner | None = None
+    """Whom its folder belongs to, by number: `1000` or `1000:1000`, which is the first user of a Debian system."""
+    snapshots: Snapshots | None = None
+    """Taken and thrown away by sanoid in the installed system, below the dataset too."""
+    allow: Delegation = Field(default_factory=dict)
+    """What users may do with it without being root, by number: `{ 1000 = ["create", "snapshot", "send"] }`."""
 
 
 class Pool(RecipeModel):
@@ -223,6 +250,8 @@ class Pool(RecipeModel):
     bootfs: DatasetName | None = None
     """Dataset below the pool that is the root file system: `ROOT/debian`."""
     dataset: tuple[Dataset, ...] = ()
+    allow: Delegation = Field(default_factory=dict)
+    """What users may do with the whole pool, as in a dataset."""
     allow_unequal: bool = False
     """Allow members that are more than 10 % apart in size."""
 
@@ -273,10 +302,13 @@ class User(RecipeModel):
 class System(RecipeModel):
     """The operating system laid into the root dataset."""
 
-    source: Literal["live", "debootstrap", "tarball", "none"] = "live"
+    source: Literal["live", "debootstrap", "tarball", "nixos", "none"] = "live"
     tarball: Tarball | None = None
+    """With source = "tarball": a file name on the volume labelled ZROOT, an absolute path, or an address."""
     sha256: Sha256 | None = None
+    """Sum of the tarball; an address needs one."""
     suite: Suite = "trixie"
+    """Debian release of the package sources: of what debootstrap installs, and of what is in the tarball."""
     mirror: Mirror | None = None
     """Debian mirror for apt and debootstrap; left out: the one the image was built from, without credentials."""
     hostname: Hostname = "debian"
@@ -308,6 +340,17 @@ class Boot(RecipeModel):
     """Seconds that the initramfs waits for an absent member before it imports the pool without it."""
 
 
+class Persist(RecipeModel):
+    """A root file system that is rolled back to a snapshot at every start, and what is kept all the same."""
+
+    folder: Folder
+    """Mount point of the dataset that holds what is kept."""
+    snapshot: SnapshotName = "blank"
+    """The state to which the root is rolled back: the installed system, or with NixOS an empty file system."""
+    keep: tuple[Kept, ...] = ()
+    """Folders with a slash at the end (`/etc/ssh/`), and single files (`/etc/passwd`)."""
+
+
 class Recipe(RecipeModel):
     """A whole installation."""
 
@@ -325,4 +368,5 @@ class Recipe(RecipeModel):
     pool: Annotated[dict[PoolName, Pool], Field(min_length=1)]
     swap: Swap = Swap()
     system: System = System()
+    persist: Persist | None = None
     boot: Boot = Boot()

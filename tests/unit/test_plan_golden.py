@@ -72,7 +72,10 @@ def test_every_placeholder_is_declared(case: str) -> None:
     plan = plan_of(case)
     for operation in plan.operations:
         typed = {
-            exchange.secret for command in getattr(operation.action, "commands", ()) for exchange in command.dialogue
+            exchange.secret
+            for command in getattr(operation.action, "commands", ())
+            for exchange in command.dialogue
+            if not exchange.answer
         }
         assert typed <= set(operation.secrets)
     assert len({fact.name for fact in plan.facts}) == len(plan.facts)

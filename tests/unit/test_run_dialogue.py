@@ -215,3 +215,13 @@ def test_a_dialogue_that_hangs_is_ended(tmp_path: Path) -> None:
     with pytest.raises(HangError, match=r"longer than 0.8 seconds"):
         converse(program(tmp_path, "time.sleep(60)"), [Answer("Key: ", CANARY)], timeout=0.8)
     assert time.monotonic() - began < 5
+
+
+def test_a_plain_answer_is_given_where_the_program_shows_what_is_typed(tmp_path: Path) -> None:
+    """tcplay asks for the passphrase twice, then whether it may erase the device."""
+    body = (
+        "ask('Passphrase: ')\nask('Repeat passphrase: ')\nsys.exit(0 if ask('Sure? (y/n) ', hide=False) == 'y' else 9)"
+    )
+    secret = [Answer("Passphrase: ", CANARY), Answer("Repeat passphrase: ", CANARY)]
+    argv = program(tmp_path, body)
+    assert converse(argv, [*secret, Answer("Sure? (y/n) ", "y", hidden=False)], timeout=10).status == 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 
-from installer.recipe.model import After, CryptKind, Disk, Recipe, Result
+from installer.recipe.model import After, Crypt, CryptKind, Disk, Recipe, Result
 from installer.recipe.rules.rule import rule, rules_in
 from installer.recipe.size import Size
 from installer.recipe.stack import everything_below, members, uses
@@ -247,6 +247,32 @@ def integrity_with_discard(recipe: Recipe) -> Iterator[str]:
     for name, crypt in recipe.crypt.items():
         if crypt.kind is CryptKind.LUKS2_INTEGRITY and crypt.discard:
             yield f"crypt.{name}.discard: it cannot be used with luks2-integrity."
+
+
+@rule(
+    reason="A TrueCrypt volume is AES-XTS under a key that is made of a passphrase as TrueCrypt does it.",
+    remedy='Remove cipher and kdf and set unlock = "passphrase"; or use kind = "luks2".',
+)
+def truecrypt_has_no_choices(recipe: Recipe) -> Iterator[str]:
+    plain = Crypt(over="partition.any")
+    for name, crypt in recipe.crypt.items():
+        said = {"unlock": crypt.unlock != "passphrase", "cipher": crypt.cipher != plain.cipher}
+        said["kdf"] = crypt.kdf != plain.kdf
+        if crypt.kind is CryptKind.TCRYPT and any(said.values()):
+            yield f"crypt.{name}: TrueCrypt does not take its {' and '.join(key for key in said if said[key])}."
+
+
+@rule(
+    reason="The sums are made over AES-XTS, which needs no nonce that must never come twice; and they are to last.",
+    remedy='Remove cipher, and set unlock to "passphrase" or "key-device"; or use kind = "luks2".',
+)
+def integrity_of_another_cipher(recipe: Recipe) -> Iterator[str]:
+    for name, crypt in recipe.crypt.items():
+        if crypt.kind is CryptKind.LUKS2_INTEGRITY:
+            if crypt.cipher != "aes-xts-plain64":
+                yield f'crypt.{name}.cipher: "{crypt.cipher}" does not go with luks2-integrity.'
+            if crypt.unlock == "random":
+                yield f"crypt.{name}.unlock: a key that is new at every start does not go with luks2-integrity."
 
 
 RULES = rules_in(vars())

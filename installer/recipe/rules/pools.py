@@ -31,6 +31,7 @@ OWN_KEYS = {
     "keylocation": "encryption",
     "pbkdf2iters": "encryption.iterations",
 }
+DRAID = (VdevKind.DRAID1, VdevKind.DRAID2, VdevKind.DRAID3)
 NEVER = ("altroot", "cachefile", "readonly", "guid", "version")
 SYSTEM_FOLDERS = r"/(?:bin|boot/.*|dev|efi|etc|lib|lib32|lib64|libx32|proc|run|sbin|sys|usr|var/lib/dpkg)(?:/.*)?"
 ALLOWED_FOLDERS = r"/usr/(?:local|src)(?:/.*)?"
@@ -65,6 +66,29 @@ def vdev_width_without_groups(recipe: Recipe) -> Iterator[str]:
     for place, vdev, _ in _vdevs(recipe):
         if vdev.width is not None and vdev.kind is not VdevKind.STRIPED_MIRRORS:
             yield f'{place}.width: it does not go with kind = "{vdev.kind}".'
+
+
+@rule(
+    reason="A group of a draid is data and parity, and its spare space is taken from all members alike.",
+    remedy="Say fewer data or spares, or add disks: data + parity + spares are at most the number of members.",
+)
+def draid_does_not_fit(recipe: Recipe) -> Iterator[str]:
+    for place, vdev, count in _vdevs(recipe):
+        if vdev.kind in DRAID and count >= MINIMUM[vdev.kind]:
+            needed = (vdev.data or 1) + survives(recipe, vdev) + vdev.spares
+            if needed > count:
+                said = f"{vdev.data or 1} data, {survives(recipe, vdev)} parity and {vdev.spares} spares"
+                yield f"{place}: {said} are more than its {count} members."
+
+
+@rule(
+    reason="Only a draid spreads its data and spare space over groups that can be chosen.",
+    remedy='Remove data and spares, or use kind = "draid1", "draid2" or "draid3"; a spare disk has role = "spare".',
+)
+def draid_words_without_draid(recipe: Recipe) -> Iterator[str]:
+    for place, vdev, _ in _vdevs(recipe):
+        if vdev.kind not in DRAID and (vdev.data is not None or vdev.spares):
+            yield f'{place}: data and spares do not go with kind = "{vdev.kind}".'
 
 
 @rule(
@@ -122,6 +146,17 @@ def root_is_not_mountable(recipe: Recipe) -> Iterator[str]:
             yield f"pool.{name}.bootfs: {pool.bootfs} is not among the pool's datasets."
         elif dataset.size or dataset.mount not in ("/", "legacy") or dataset.canmount == "off":
             yield f"pool.{name}.bootfs: {pool.bootfs} cannot be mounted at /."
+
+
+@rule(
+    reason="The table of file systems says where each of its entries is mounted.",
+    remedy='Give the dataset its mount point (mount = "/home"), or remove legacy.',
+)
+def legacy_without_a_place(recipe: Recipe) -> Iterator[str]:
+    for name, pool in recipe.pool.items():
+        for number, dataset in enumerate(pool.dataset):
+            if dataset.legacy and not (dataset.mount or "").startswith("/"):
+                yield f"pool.{name}.dataset[{number}].legacy: {dataset.name} has no mount point of its own."
 
 
 @rule(reason="The later one would hide the other.", remedy='Choose another mount point, or canmount = "noauto".')

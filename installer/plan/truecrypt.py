@@ -1,0 +1,96 @@
+"""TrueCrypt volumes on every member: tcplay makes them, cryptsetup opens them."""
+
+from __future__ import annotations
+
+from installer.plan.devices import settled
+from installer.plan.layout import MIB, Device, Layout
+from installer.plan.operation import Command, Effect, Exchange, Layer, Operation
+from installer.plan.steps import programs
+from installer.recipe.model import Crypt
+
+SLOWEST = 4 * MIB
+"""Bytes a second that the slowest disk and the slowest processor fill with random bytes, sector by sector."""
+
+
+def operations(layout: Layout, name: str) -> list[Operation]:
+    """Return what makes, tests and opens every volume of one layer."""
+    crypt = layout.recipe.crypt[name]
+    members = list(zip(layout.members(crypt.over), layout.members(f"crypt.{name}"), strict=True))
+    return [
+        *(_create(name, crypt, below, mapping) for below, mapping in members),
+        *(_test(name, crypt, below, mapping) for below, mapping in members),
+        *(_open(name, crypt, below, mapping) for below, mapping in members),
+    ]
+
+
+def _create(name: str, crypt: Crypt, below: Device, mapping: Device) -> Operation:
+    """Make a volume as TrueCrypt 7.1a does, with the one derivation that cryptsetup opens on any Debian system.
+
+    For RIPEMD-160 and Whirlpool it would need OpenSSL's legacy provider, which is a package of its own.
+    """
+    # Filled with random bytes, a volume hides how much of it is in use. Discards tell that anyway, so it is only done
+    # where they are off: it takes as long as writing the whole disk.
+    erase = ("--insecure-erase",) if crypt.discard else ()
+    return programs(
+        Layer.ENCRYPTION,
+        f"format/{mapping.name}",
+        f"Encrypt {mapping.name} with TrueCrypt",
+        Command(
+            argv=(
+                "tcplay",
+                "--create",
+                f"--device={below.path}",
+                "--cipher=AES-256-XTS",
+                "--pbkdf-prf=SHA512",
+                *erase,
+            ),
+            dialogue=(
+                Exchange(prompt="Passphrase: ", secret=crypt.secret),
+                Exchange(prompt="Repeat passphrase: ", secret=crypt.secret),
+                Exchange(prompt="Are you sure you want to proceed? (y/n) ", answer="y"),
+            ),
+            timeout=600 + (0 if erase else below.size // SLOWEST),
+        ),
+        settled(),
+        destroys=mapping.roles,
+        secrets=(crypt.secret,),
+        together=f"encryption/format/{name}",
+    )
+
+
+def _test(name: str, crypt: Crypt, below: Device, mapping: Device) -> Operation:
+    """Prove that the passphrase opens the volume in cryptsetup too, which reads the header by itself."""
+    return programs(
+        Layer.ENCRYPTION,
+        f"test/{mapping.name}",
+        f"Test the passphrase of {mapping.name}",
+        Command(
+            argv=("cryptsetup", "open", "--test-passphrase", "--type=tcrypt", below.path),
+            dialogue=_asked(crypt, below),
+        ),
+        effect=Effect.CHECK,
+        secrets=(crypt.secret,),
+        together=f"encryption/test/{name}",
+    )
+
+
+def _open(name: str, crypt: Crypt, below: Device, mapping: Device) -> Operation:
+    discard = ("--allow-discards",) if crypt.discard else ()
+    return programs(
+        Layer.ENCRYPTION,
+        f"open/{mapping.name}",
+        f"Open {mapping.name}",
+        Command(
+            argv=("cryptsetup", "open", "--type=tcrypt", *discard, below.path, mapping.name),
+            dialogue=_asked(crypt, below),
+        ),
+        settled(),
+        effect=Effect.OPEN,
+        done=("test", "-b", mapping.path),
+        secrets=(crypt.secret,),
+        together=f"encryption/open/{name}",
+    )
+
+
+def _asked(crypt: Crypt, below: Device) -> tuple[Exchange, ...]:
+    return (Exchange(prompt=f"Enter passphrase for {below.path}: ", secret=crypt.secret),)
