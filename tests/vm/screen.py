@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 import pyte
@@ -54,13 +55,14 @@ class Terminal:
         """The screen as it is now."""
         return "\n".join(line.rstrip() for line in self._screen.display)
 
-    def wait_for(self, *texts: str, within: float) -> str:
+    def wait_for(self, *texts: str | re.Pattern[str], within: float) -> str:
         """Wait until one of the texts stands on the screen and return it; within is in seconds. Raises ConsoleError."""
+        patterns = [text if isinstance(text, re.Pattern) else re.compile(re.escape(text)) for text in texts]
         ends = time.monotonic() + within
         while True:
             self._look()
-            if found := next((text for text in texts if text in self.text), ""):
-                return found
+            if found := next((match for one in patterns if (match := one.search(self.text))), None):
+                return found.group()
             if dead := next((text for text in DEAD if text in self.text), ""):
                 raise ConsoleError(f"the machine printed {dead!r} instead of {texts}:\n{self.text}")
             if time.monotonic() > ends:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -21,27 +22,34 @@ SCREEN = 120.0
 USER = "anna"
 
 
+def step(screen: Terminal, number: int, focused: str = "") -> None:
+    """Wait for a step, and until the focus is where typing begins: what is typed before that is lost."""
+    screen.wait_for(f"step {number} of", within=SCREEN)
+    if focused:
+        screen.wait_for(re.compile(rf"{focused} +»"), within=SCREEN)
+
+
 def answer(screen: Terminal) -> None:
     """Go from the first screen to the review and type nothing that has a good answer already."""
     screen.wait_for("Keyboard layout", within=installs.INSTALL)
     screen.wait_for("can be used", within=SCREEN)
     screen.press("f10")
-    screen.wait_for("step 1 of", within=SCREEN)
+    step(screen, 1)
     screen.press("space", "down", "space", "f10")
-    screen.wait_for("step 2 of", within=SCREEN)
+    step(screen, 2)
     screen.press("f10")
-    screen.wait_for("step 3 of", within=SCREEN)
+    step(screen, 3)
     screen.press("f10")
-    screen.wait_for("step 4 of", within=SCREEN)
+    step(screen, 4, "Passphrase")
     screen.type(PASSPHRASE)
     screen.press("enter")
     screen.type(PASSPHRASE)
     screen.press("enter", "f10")
-    screen.wait_for("step 5 of", within=SCREEN)
+    step(screen, 5)
     screen.press("f10")
-    screen.wait_for("step 6 of", within=SCREEN)
+    step(screen, 6)
     screen.press("f10")
-    screen.wait_for("step 7 of", within=SCREEN)
+    step(screen, 7, "Host name")
     screen.type("guided")
     screen.press("enter")
     screen.type(USER)
