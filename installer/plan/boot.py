@@ -6,6 +6,7 @@ from installer.machine.model import Firmware as MachineFirmware
 from installer.plan.layout import Device, Layout
 from installer.plan.names import STATE, TARGET, fact
 from installer.plan.operation import Command, Effect, Layer, Operation, WriteFile
+from installer.plan.sources import FAMILY, FOREIGN, HOURS
 from installer.plan.steps import command, in_target, programs, target_file
 from installer.plan.tables import members
 
@@ -25,7 +26,11 @@ def _initramfs(layout: Layout) -> list[Operation]:
     """The image's initramfs fits every machine; a few files appended to it make it this one's.
 
     Building one in the target takes longer than all the rest of the installation; the next kernel update does it.
+    A system that is not the image's has a kernel of its own, and no initramfs that fits.
     """
+    if layout.recipe.system.source in FOREIGN:
+        building = in_target(FAMILY, "initramfs", timeout=HOURS)
+        return [programs(Layer.BOOT, "initramfs/build", "Build an initramfs for each of its kernels", building)]
     kernel = layout.machine.kernel
     image = f"{TARGET}/boot/initrd.img-{kernel}"
     files = ("etc", "etc/hostid", "etc/hostname", "etc/zroot", "etc/zroot/members", "etc/zroot/keymap")
@@ -149,13 +154,15 @@ def _firmware_entry(layout: Layout, esp: Device) -> Operation:
 
 def _proofs(layout: Layout) -> list[Operation]:
     kernel = layout.machine.kernel
+    # Those of a system that is not the image's were looked into when they were built.
+    foreign = layout.recipe.system.source in FOREIGN
+    files = () if foreign else (f"{TARGET}/boot/vmlinuz-{kernel}", f"{TARGET}/boot/initrd.img-{kernel}")
     return [
         programs(
             Layer.BOOT,
             "check/files",
             "Check that /boot holds a kernel, its initramfs and a menu that starts this root",
-            command("test", "-s", f"{TARGET}/boot/vmlinuz-{kernel}"),
-            command("test", "-s", f"{TARGET}/boot/initrd.img-{kernel}"),
+            *(command("test", "-s", file) for file in files),
             command(
                 "grep", "--quiet", "--fixed-strings", f"root=zfs:{layout.root_dataset}", f"{TARGET}/boot/grub/grub.cfg"
             ),

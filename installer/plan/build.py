@@ -18,6 +18,7 @@ from installer.plan import (
     partitions,
     pools,
     raid,
+    sources,
     swap,
     system,
     teardown,
@@ -73,6 +74,7 @@ def make_plan(recipe: Recipe, machine: Machine) -> Plan:
         notes=notes(layout),
         operations=_unique(operations),
         target=layout.target if stack.has_system(recipe) else "",
+        sources=sources.needed(layout),
         after=recipe.after,
     )
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from installer.machine import words
 from installer.machine.holders import HolderKind, memberships
 from installer.machine.words import both_sizes
+from installer.plan import sources
 from installer.plan.encryption import kdf_memory
 from installer.plan.fit import REDUNDANT, vdev_disks
 from installer.plan.layout import MIB, Layout, overhead
@@ -184,6 +185,15 @@ def _image(layout: Layout) -> Iterator[str]:
         yield "This machine was not started from zroot's medium: the plan can be read, but there is no system to copy."
 
 
+def _source(layout: Layout) -> Iterator[str]:
+    """Fault 64."""
+    for source in sources.needed(layout):
+        if stack.tarball_address(source.place):
+            yield f"The system comes over the network, from {source.place.partition('/dists/')[0]}: it takes a while."
+        elif not source.sha256:
+            yield f"The recipe names no sum of the tarball {source.place}: it is unpacked as it is, unchecked."
+
+
 ABOUT: tuple[About, ...] = (
     _erased,
     _torn_out,
@@ -199,6 +209,7 @@ ABOUT: tuple[About, ...] = (
     _swap_volume,
     _modules,
     _image,
+    _source,
 )
 OF_DISKS: tuple[About, ...] = (_torn_out, _failures, _unused)
 OF_SWAP: tuple[About, ...] = (_swap_volume,)

@@ -176,6 +176,14 @@ class ChosenDisk(Frozen):
     """What will be on it, a line a partition."""
 
 
+class Source(Frozen):
+    """What the system comes from, beside the live image: looked at before the first write."""
+
+    place: str
+    """An address, an absolute path, or a file name on the volume labelled ZROOT."""
+    sha256: str = ""
+
+
 class Plan(Frozen):
     """Everything that an installation will do, in order."""
 
@@ -192,5 +200,6 @@ class Plan(Frozen):
     operations: tuple[Operation, ...]
     target: str
     """Where the new root is mounted while it is made; empty for storage-only recipes."""
+    sources: tuple[Source, ...] = ()
     after: str
     """reboot, poweroff or stay."""

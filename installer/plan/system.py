@@ -1,45 +1,14 @@
-"""The operating system: the live image copied, then made one machine of its own."""
+"""The operating system: laid into the root dataset, then made one machine of its own."""
 
 from __future__ import annotations
 
+from installer.plan import sources
 from installer.plan.layout import Layout
 from installer.plan.names import TARGET
-from installer.plan.operation import CopyImage, Layer, Operation
+from installer.plan.operation import Layer, Operation
 from installer.plan.steps import command, in_target, mounted, programs, target_file
 from installer.plan.tables import storage_tables
 from installer.recipe.model import Network, SwapKind, System, User
-
-NEVER_COPIED = (
-    # what makes the medium a live system (iso/live and the installer itself)
-    "opt/zroot",
-    "usr/local/bin/zroot",
-    "etc/zroot-image",
-    "etc/profile.d/zroot-live.sh",
-    "etc/systemd/system.control",
-    "etc/udev/rules.d/64-md-raid-assembly.rules",
-    "etc/udev/rules.d/69-lvm.rules",
-    # what belongs to one machine and is made anew
-    "etc/hostid",
-    "etc/hostname",
-    "etc/machine-id",
-    "var/lib/dbus/machine-id",
-    "etc/ssh/ssh_host_*",
-    "var/lib/systemd/random-seed",
-    "var/lib/systemd/credential.secret",
-    "var/lib/dkms/mok.*",
-    "var/lib/shim-signed/mok",
-    "etc/zfs/zpool.cache",
-    # what the building left
-    "etc/apt/sources.list",
-    "etc/apt/sources.list.d/*",
-    "etc/apt/apt.conf.d/*proxy*",
-    "var/lib/apt/lists/*_*",
-    "var/cache/apt/*.bin",
-    "root/.bash_history",
-    "boot/initrd.img-*",
-)
-"""Paths of the image that no target gets; patterns as the shell's."""
-
 
 # Localedef and ckbcomp take many seconds on a slow machine; what the image has is copied with it.
 IMAGE_LOCALES = ("C.UTF-8", "en_US.UTF-8")
@@ -52,8 +21,9 @@ def operations(layout: Layout) -> list[Operation]:
     if system.source == "none":
         return []
     return [
-        _copy(layout),
+        *sources.operations(layout),
         *_bound(),
+        *sources.family(layout),
         *_identity(system),
         *_language(system),
         _sources(layout),
@@ -64,15 +34,6 @@ def operations(layout: Layout) -> list[Operation]:
         *_accounts(system),
         *_packages(system),
     ]
-
-
-def _copy(layout: Layout) -> Operation:
-    return Operation(
-        id="system/copy/image",
-        layer=Layer.SYSTEM,
-        title="Copy the live system to the new root",
-        action=CopyImage(image=layout.machine.image, target=TARGET, without=NEVER_COPIED),
-    )
 
 
 def _bound() -> list[Operation]:
@@ -121,24 +82,27 @@ def _identity(system: System) -> list[Operation]:
 
 
 def _language(system: System) -> list[Operation]:
-    return [*_locale(system.locale), *_keyboard(system.keymap), *_timezone(system.timezone)]
+    foreign = system.source in sources.FOREIGN
+    return [
+        *_locale(system.locale, made=("C.UTF-8",) if foreign else IMAGE_LOCALES),
+        *(_keyboard(system.keymap) if foreign or system.keymap != IMAGE_KEYMAP else []),
+        *_timezone(system.timezone),
+    ]
 
 
-def _locale(locale: str) -> list[Operation]:
+def _locale(locale: str, *, made: tuple[str, ...]) -> list[Operation]:
     layer = Layer.SYSTEM
     generate = [
         target_file(layer, "/etc/locale.gen", "Name the locale to generate", f"{locale} UTF-8\n"),
         programs(layer, "locale/generate", f"Generate the locale {locale}", in_target("locale-gen")),
     ]
     return [
-        *([] if locale in IMAGE_LOCALES else generate),
+        *([] if locale in made else generate),
         target_file(layer, "/etc/default/locale", "Set the language", f"LANG={locale}\n"),
     ]
 
 
 def _keyboard(keymap: str) -> list[Operation]:
-    if keymap == IMAGE_KEYMAP:
-        return []
     layer = Layer.SYSTEM
     layout, _, variant = keymap.partition(":")
     keyboard = f'XKBMODEL="pc105"\nXKBLAYOUT="{layout}"\nXKBVARIANT="{variant}"\nXKBOPTIONS=""\n\nBACKSPACE="guess"\n'
@@ -168,8 +132,7 @@ def _timezone(timezone: str) -> list[Operation]:
 
 def _sources(layout: Layout) -> Operation:
     system = layout.recipe.system
-    mirror = (system.mirror or layout.machine.os_mirror).rstrip("/")
-    security = layout.machine.security_mirror if not system.mirror else f"{mirror}-security"
+    mirror, security = sources.mirror(layout), sources.security_mirror(layout)
     signed = "Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg\n"
     components = "Components: main contrib non-free-firmware\n"
     content = (

@@ -186,3 +186,13 @@ def has_system(recipe: Recipe) -> bool:
 def starts_by(recipe: Recipe, firmware: Firmware) -> bool:
     """Say whether the installed system must start by a firmware."""
     return has_system(recipe) and recipe.boot.loader != "none" and firmware in recipe.boot.firmware
+
+
+def tarball_address(tarball: str) -> bool:
+    """Say whether a tarball comes over the network."""
+    return tarball.startswith(("http://", "https://"))
+
+
+def tarball_on_volume(tarball: str) -> bool:
+    """Say whether a tarball lies on the volume labelled ZROOT."""
+    return "/" not in tarball

@@ -26,7 +26,7 @@ from installer.plan.choose import choose
 from installer.plan.operation import Operation, Plan
 from installer.recipe.load import parse
 from installer.recipe.secrets import Secret
-from installer.run import before, leftovers
+from installer.run import before, leftovers, sources
 from installer.run import resume as resuming
 from installer.run.control import STOP, Control, StopAsked
 from installer.run.durable import Durable
@@ -150,6 +150,7 @@ class Run:
         before.require_reviewed(plan, reviewed)
         before.require_consent(recipe, plan, erase)
         before.require_ready(recipe, plan, self._secrets, notice=self._notice)
+        sources.require(plan, notice=self._notice)
         before.require_unchanged(recipe, plan, machine := self._machine())
         journal = Journal.create(self._state, plan, install_id=str(uuid.uuid4()))
         journal.add_fact("install-id", journal.header.install_id)

@@ -57,7 +57,7 @@ class Durable:
 
     def begin(self, plan: Plan) -> None:
         """Use the ZROOT volume if there is one that can be written and is not about to be erased."""
-        if not os.path.exists(VOLUME) or _disk(VOLUME) in {_disk(chosen.link) for chosen in plan.disks}:
+        if not os.path.exists(VOLUME) or in_plan(VOLUME, plan):
             return
         try:
             attach(VOLUME, self._volume, writable=True)
@@ -97,6 +97,11 @@ class Durable:
     def _mirror(self, point: Path) -> None:
         self._journal.mirror(point / FOLDER)
         self._notice(f"The journal is kept on the {'ZROOT volume' if point == self._volume else 'ESP'} too.")
+
+
+def in_plan(link: str, plan: Plan) -> bool:
+    """Tell whether a volume lies on a disk of the plan."""
+    return _disk(link) in {_disk(chosen.link) for chosen in plan.disks}
 
 
 def _disk(link: str) -> str:

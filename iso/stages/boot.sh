@@ -22,8 +22,10 @@ make_boot() {
     kernel=${kernel#vmlinuz-}
     echo "en_US.UTF-8 UTF-8" > "$root/etc/locale.gen"
     in_chroot "$root" locale-gen
-    in_chroot "$root" systemctl --quiet enable zroot-arrays.service systemd-networkd.service
-    in_chroot "$root" systemctl --quiet disable networking.service
+    # What the installer lays over a system that does not come from this image.
+    mkdir -p "$root/usr/share/zroot"
+    (cd iso/target && find . -mindepth 1 | sort) > "$root/usr/share/zroot/target.list"
+    in_chroot "$root" /usr/lib/zroot/family services
     in_chroot "$root" dracut --quiet --force "/boot/initrd.img-$kernel" "$kernel"
     # The live initramfs opens, assembles and imports nothing: it does not even have the programs.
     in_chroot "$root" dracut --quiet --force --no-hostonly --conf /dev/null --confdir /mnt --compress zstd --reproducible \

@@ -20,7 +20,8 @@ from screens.reviewing import Install
 from screens.roles import Roles
 from screens.step import Move
 
-MIRROR, SINGLE = shelf.shipped()[0], shelf.shipped()[1]
+SHIPPED = {one.title: one for one in shelf.shipped()}
+MIRROR, SINGLE = SHIPPED["Debian on a LUKS mirror, md /boot"], SHIPPED["Debian on one LUKS disk, md /boot"]
 BOUND = rebind(MIRROR.text, {"a": "disk-a", "b": "disk-b"})
 PASSPHRASE, PASSWORD = "correct horse battery", "a password"
 

@@ -8,12 +8,14 @@ from collections.abc import Iterator
 from installer.recipe.model import Recipe
 from installer.recipe.rules.rule import rule, rules_in
 from installer.recipe.secrets import Kind, needs
-from installer.recipe.stack import has_system
+from installer.recipe.stack import has_system, tarball_address
 
 TAKEN = """_apt adm audio avahi backup bin cdrom crontab daemon dialout dip disk fax floppy games gnats input irc kmem
     kvm list lp mail man messagebus netdev news nobody nogroup operator plugdev polkitd proxy render root sasl sgx
     shadow src sshd staff sudo sync sys tape tcpdump tty users utmp uucp uuidd video voice www-data"""
 """Users and groups that Debian makes itself."""
+
+TARBALLS = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.zst")
 
 
 @rule(
@@ -47,10 +49,20 @@ def tarball_incomplete(recipe: Recipe) -> Iterator[str]:
     system = recipe.system
     if (system.source == "tarball") != (system.tarball is not None):
         yield f'system.tarball: it does not go with source = "{system.source}".'
-    elif system.tarball and not system.tarball.startswith("/") and not system.sha256:
+    elif system.tarball and tarball_address(system.tarball) and not system.sha256:
         yield "system.sha256: the sum of the tarball is missing."
     elif system.sha256 and not system.tarball:
         yield "system.sha256: there is no tarball."
+
+
+@rule(
+    reason="The name of a tarball says how it is compressed.",
+    remedy="Give it a name that ends in " + ", ".join(TARBALLS) + ".",
+)
+def tarball_of_unknown_kind(recipe: Recipe) -> Iterator[str]:
+    tarball = recipe.system.tarball
+    if tarball and not tarball.endswith(TARBALLS):
+        yield f"system.tarball: {tarball.rpartition('/')[2]} is no tarball by its name."
 
 
 @rule(
