@@ -93,15 +93,7 @@ class SecretNeed(Frozen):
 
 def needs(recipe: Recipe) -> Iterator[SecretNeed]:
     """Give every use of a secret."""
-    for name, crypt in recipe.crypt.items():
-        if crypt.unlock == "passphrase":
-            kind = Kind.TCRYPT if crypt.kind is CryptKind.TCRYPT else Kind.LUKS
-            yield SecretNeed(
-                name=crypt.secret, purpose=f"passphrase of the encrypted devices of crypt.{name}", kind=kind
-            )
-        if crypt.recovery:
-            purpose = f"recovery passphrase of crypt.{name}, asked for when its key device is lost"
-            yield SecretNeed(name=crypt.recovery, purpose=purpose, kind=Kind.LUKS)
+    yield from _of_crypt(recipe)
     for name, pool in recipe.pool.items():
         if pool.encryption:
             yield SecretNeed(
@@ -118,6 +110,18 @@ def needs(recipe: Recipe) -> Iterator[SecretNeed]:
         yield SecretNeed(name=user.password, purpose=f"password of the user {user.name}", kind=Kind.PASSWORD)
     if recipe.system.root_password:
         yield SecretNeed(name=recipe.system.root_password, purpose="password of root", kind=Kind.PASSWORD)
+
+
+def _of_crypt(recipe: Recipe) -> Iterator[SecretNeed]:
+    for name, crypt in recipe.crypt.items():
+        if crypt.unlock == "passphrase":
+            kind = Kind.TCRYPT if crypt.kind is CryptKind.TCRYPT else Kind.LUKS
+            yield SecretNeed(
+                name=crypt.secret, purpose=f"passphrase of the encrypted devices of crypt.{name}", kind=kind
+            )
+        if crypt.recovery:
+            purpose = f"recovery passphrase of crypt.{name}, asked for when its key device is lost"
+            yield SecretNeed(name=crypt.recovery, purpose=purpose, kind=Kind.LUKS)
 
 
 def needed(recipe: Recipe) -> tuple[SecretNeed, ...]:

@@ -55,11 +55,11 @@ def test_the_targets_own_initramfs_opens_what_the_installers_opens(case: str, tm
     """The next kernel update makes the list anew, from what the plan wrote into /etc."""
     written = files(plan_of(case))
     listed = [content for path, content in written.items() if path.endswith("/etc/zroot/members")]
-    tables = {name: tmp_path / Path(name).name for name in ("/mnt/zroot/etc/crypttab", "/mnt/zroot/etc/mdadm/mdadm.conf")}
-    for name, path in tables.items():
-        path.write_text(written.get(name, ""))
+    tables = [tmp_path / name for name in ("crypttab", "mdadm.conf")]
+    for path, name in zip(tables, ("crypttab", "mdadm/mdadm.conf"), strict=True):
+        path.write_text(written.get(f"/mnt/zroot/etc/{name}", ""))
     remade = subprocess.run(
-        ["bash", "-c", f'. "{DRACUT}/module-setup.sh"; members "$@"', "members", *map(str, tables.values())],
+        ["bash", "-c", f'. "{DRACUT}/module-setup.sh"; members "$@"', "members", *map(str, tables)],
         capture_output=True,
         text=True,
         check=True,

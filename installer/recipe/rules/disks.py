@@ -184,7 +184,7 @@ def key_device_unfit(recipe: Recipe) -> Iterator[str]:
 
 
 @rule(
-    reason="A recovery passphrase replaces a key device that is lost; what a passphrase opens anyway needs no second one.",
+    reason="A recovery passphrase replaces a key device that is lost; what a passphrase opens needs no second one.",
     remedy='Remove recovery, or set unlock = "key-device".',
 )
 def recovery_without_key_device(recipe: Recipe) -> Iterator[str]:
