@@ -65,12 +65,12 @@ test: test-host check ## what CI runs: test-fast, the image, and virtual machine
 	$(PYTEST) $(EMULATED) -m "vm and not slow" --vm-budget $(VM_BUDGET) tests/vm
 
 .PHONY: test-all
-test-all: test-host check ## every test, hours if need be
-	@cat tests/vm/LAST-FULL-RUN 2> /dev/null || echo "No full run is on record."
+test-all: test-host check ## every test, hours if need be; fails if plan/, run/ or iso/ changed since the last full run
+	@$(RUN) tests.vm.full_run begin
 	$(PYTEST) -m "not vm"
 	$(MAKE) iso
-	$(PYTEST) $(EMULATED) -m vm tests/vm
-	@echo "Last full run: commit $$(git describe --always --dirty), $$(date --utc +%F)" | tee tests/vm/LAST-FULL-RUN
+	@status=0; { $(PYTEST) $(EMULATED) -m vm tests/vm && $(RUN) tests.vm.full_run record; } || status=$$?; \
+		$(RUN) tests.vm.full_run && exit $$status
 
 .PHONY: bench
 bench: iso ## the figures in README
