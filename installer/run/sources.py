@@ -52,9 +52,9 @@ def _problem(source: Source, plan: Plan, notice: Callable[[str], None]) -> Refus
         return refusal
     except ZrootError as error:
         return Refusal(
-            f"The volume labelled ZROOT, which should have {source.place}, cannot be read.",
+            f"{source.place} cannot be read.",
             message=str(error),
-            hint="Attach it, or say where the tarball is: an absolute path in system.tarball.",
+            hint="A tarball without a folder is looked for on the volume labelled ZROOT: attach it, or name its folder.",
         )
     return None
 
