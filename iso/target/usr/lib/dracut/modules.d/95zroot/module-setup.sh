@@ -37,7 +37,7 @@ installkernel() {
 }
 
 install() {
-    inst_multiple cryptsetup systemd-ask-password zpool udevadm mdadm modprobe cat tr sleep sed loadkeys
+    inst_multiple cryptsetup systemd-ask-password zpool zfs udevadm mdadm modprobe cat tr sleep sed loadkeys
     inst_script "$moddir/zroot-root" /usr/lib/zroot/zroot-root
     inst_simple "$moddir/zroot-root.service" "$systemdsystemunitdir/zroot-root.service"
     systemctl -q --root "$initdir" add-requires zfs-import.target zroot-root.service
