@@ -27,7 +27,7 @@ def _source(layout: Layout) -> Iterator[Refusal]:
 
 def _loader(layout: Layout) -> Iterator[Refusal]:
     loader = layout.recipe.boot.loader
-    if loader == "systemd-boot":
+    if loader == "systemd-boot" and layout.recipe.system.source != "nixos":
         yield Refusal(
             "boot.loader: this version of zroot cannot install systemd-boot yet.", hint='Use loader = "grub".'
         )

@@ -15,7 +15,9 @@ from installer.plan import (
     encryption,
     finish,
     fit,
+    nixos,
     partitions,
+    persist,
     pools,
     raid,
     sources,
@@ -84,8 +86,12 @@ def _operations(layout: Layout) -> Iterator[Operation]:
     yield from partitions.operations(layout)
     yield from _storage(layout)
     yield from swap.operations(layout)
-    yield from system.operations(layout)
-    yield from boot.operations(layout)
+    if layout.recipe.system.source == "nixos":
+        yield from nixos.operations(layout)
+    else:
+        yield from system.operations(layout)
+        yield from persist.operations(layout)
+        yield from boot.operations(layout)
     yield from finish.operations(layout)
 
 

@@ -44,7 +44,7 @@ def _properties(layout: Layout, whole: str, dataset: Dataset) -> dict[str, str]:
     if not dataset.size:
         root = whole == layout.root_dataset
         canmount = dataset.canmount or ("noauto" if root else None)
-        mountpoint = dataset.mount or ("/" if root else None)
+        mountpoint = "legacy" if dataset.legacy else dataset.mount or ("/" if root else None)
         found |= {"canmount": canmount} if canmount else {}
         found |= {"mountpoint": mountpoint} if mountpoint else {}
     return found | dict(dataset.properties) | encryption_properties(dataset.encryption)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from installer.plan import nixos, persist
 from installer.plan.layout import Device, Layout
 from installer.plan.names import TARGET
 from installer.plan.operation import Command, Effect, Layer, Operation, SaveRecords
@@ -13,8 +14,10 @@ def operations(layout: Layout) -> list[Operation]:
     installed = layout.recipe.system.source != "none"
     return [
         *_owners(layout),
+        *persist.kept(layout),
         *(_records(layout) if installed else []),
-        *_unmount(layout, installed=installed),
+        *persist.blank(layout),
+        *_unmount(layout),
         *[step for layer in reversed(layout.order) for step in _close(layout, layer)],
     ]
 
@@ -36,6 +39,8 @@ def _owners(layout: Layout) -> list[Operation]:
 
 
 def _records(layout: Layout) -> list[Operation]:
+    if layout.recipe.system.source == "nixos":
+        return nixos.records(layout)
     return [
         Operation(
             id="finish/save/records",
@@ -53,8 +58,9 @@ def _records(layout: Layout) -> list[Operation]:
     ]
 
 
-def _unmount(layout: Layout, *, installed: bool) -> list[Operation]:
-    points = [f"{TARGET}/{name}" for name in ("run", "dev", "sys", "proc")] if installed else []
+def _unmount(layout: Layout) -> list[Operation]:
+    names = {"none": (), "nixos": ("boot",)}.get(layout.recipe.system.source, ("run", "dev", "sys", "proc"))
+    points = [f"{TARGET}/{name}" for name in names]
     points += [
         TARGET + mount.point.rstrip("/") for mount in reversed(layout.mounts) if mount.legacy or mount.kind != "zfs"
     ]

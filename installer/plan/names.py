@@ -30,6 +30,11 @@ def zvol_path(dataset: str) -> str:
     return f"/dev/zvol/{dataset}"
 
 
+def esp_label(role: str) -> str:
+    """Return the label of a disk's EFI system partition; FAT takes eleven characters at most."""
+    return f"ESP-{role}".upper()[:11]
+
+
 def fact(kind: str, name: str) -> str:
     """Return the placeholder of a fact: `@{luks.pool-a}`."""
     return f"@{{{kind}.{name}}}"

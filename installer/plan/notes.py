@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from installer.machine import words
 from installer.machine.holders import HolderKind, memberships
 from installer.machine.words import both_sizes
-from installer.plan import sources
+from installer.plan import nixos, sources
 from installer.plan.encryption import kdf_memory
 from installer.plan.fit import REDUNDANT, vdev_disks
 from installer.plan.layout import MIB, Layout, overhead
@@ -194,6 +194,22 @@ def _source(layout: Layout) -> Iterator[str]:
             yield f"The recipe names no sum of the tarball {source.place}: it is unpacked as it is, unchecked."
 
 
+def _rolled_back(layout: Layout) -> Iterator[str]:
+    persist = layout.recipe.persist
+    if persist and layout.recipe.system.source != "nixos":
+        yield (
+            f"At every start the root file system goes back to {layout.root_dataset}@{persist.snapshot}: what is not"
+            f" kept in {persist.folder} or on a dataset of its own is gone, updates too. zroot-commit takes the running"
+            " system as the new state to go back to; a second entry of the boot menu starts without going back."
+        )
+
+
+def _by_hand(layout: Layout) -> Iterator[str]:
+    """The last note: what the plan leaves to do."""
+    if layout.recipe.system.source == "nixos":
+        yield nixos.go_on(layout)
+
+
 ABOUT: tuple[About, ...] = (
     _erased,
     _torn_out,
@@ -207,8 +223,10 @@ ABOUT: tuple[About, ...] = (
     _discard,
     _clear_boot,
     _swap_volume,
+    _rolled_back,
     _modules,
     _image,
+    _by_hand,
     _source,
 )
 OF_DISKS: tuple[About, ...] = (_torn_out, _failures, _unused)

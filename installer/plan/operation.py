@@ -55,6 +55,8 @@ class Command(Frozen):
     argv: tuple[str, ...]
     stdin: str | None = None
     """Text for standard input; a `%{name}` in it is a secret, put in by run/ at the last moment."""
+    hashed: bool = False
+    """Whether those secrets are passwords, and are put in as their crypt(3) hashes."""
     output: str = ""
     """File that gets the standard output, replaced whole."""
     dialogue: tuple[Exchange, ...] = ()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from installer.plan.devices import blank, reread, settled, zero_ends
 from installer.plan.layout import MIB, Device, Layout
-from installer.plan.names import STATE, fact, partition_path
+from installer.plan.names import STATE, esp_label, fact, partition_path
 from installer.plan.operation import AwaitDevices, Command, Effect, Layer, Operation
 from installer.plan.steps import command, programs
 
@@ -124,13 +124,12 @@ def _proof(layout: Layout, role: str) -> Operation:
 
 
 def _esp(esp: Device) -> Operation:
-    # A FAT label has at most eleven characters; mkfs.fat must be told of 4Kn before it counts clusters (fault 18).
-    label = f"ESP-{esp.role}".upper()[:11]
+    # mkfs.fat must be told of 4Kn before it counts clusters (fault 18).
     sector = ("-S", str(esp.logical_sector)) if esp.logical_sector != 512 else ()
     return programs(
         Layer.PARTITIONS,
         f"format/esp-{esp.role}",
         f"Format the EFI system partition of disk {esp.role}",
-        command("mkfs.fat", "-F", "32", *sector, "-n", label, "-i", fact("esp", esp.role), esp.path),
+        command("mkfs.fat", "-F", "32", *sector, "-n", esp_label(esp.role), "-i", fact("esp", esp.role), esp.path),
         destroys=(esp.role,),
     )

@@ -77,7 +77,7 @@ def _hashes(plan: Plan) -> set[str]:
         for operation in plan.operations
         if isinstance(operation.action, Commands)
         for command in operation.action.commands
-        if "--encrypted" in command.argv
+        if command.hashed
         for match in PLACEHOLDER.finditer(command.stdin or "")
     }
 

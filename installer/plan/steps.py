@@ -11,6 +11,11 @@ def command(*argv: str, stdin: str | None = None, output: str = "", timeout: int
     return Command(argv=argv, stdin=stdin, output=output, timeout=timeout)
 
 
+def password(user: str, secret: str) -> Command:
+    """Return what gives a user of the target a password."""
+    return Command(argv=("chpasswd", "--encrypted", "--root", TARGET), stdin=f"{user}:%{{{secret}}}\n", hashed=True)
+
+
 def programs(layer: Layer, name: str, title: str, *commands: Command, **more: object) -> Operation:
     """Return an operation that carries out programs one after another; `more` are fields of Operation."""
     return Operation.model_validate(

@@ -6,7 +6,7 @@ from installer.plan import sources
 from installer.plan.layout import Layout
 from installer.plan.names import TARGET
 from installer.plan.operation import Layer, Operation
-from installer.plan.steps import command, in_target, mounted, programs, target_file
+from installer.plan.steps import command, in_target, mounted, password, programs, target_file
 from installer.plan.tables import storage_tables
 from installer.recipe.model import Network, SwapKind, System, User
 
@@ -196,7 +196,7 @@ def _accounts(system: System) -> list[Operation]:
                 Layer.SYSTEM,
                 "password/root",
                 "Set root's password",
-                command("chpasswd", "--encrypted", "--root", TARGET, stdin=f"root:%{{{secret}}}\n"),
+                password("root", secret),
                 secrets=(secret,),
             )
         )
@@ -236,7 +236,7 @@ def _user(user: User) -> list[Operation]:
                 layer,
                 f"password/{user.name}",
                 f"Set the password of {user.name}",
-                command("chpasswd", "--encrypted", "--root", TARGET, stdin=f"{user.name}:%{{{user.password}}}\n"),
+                password(user.name, user.password),
                 secrets=(user.password,),
             )
         )

@@ -126,8 +126,8 @@ def _start(command: Command, work: Work) -> Running:
         return Dialogue(argv, answers, timeout=command.timeout, success=command.success, on_output=work.output)
     stdin = None
     if command.stdin is not None:
-        # chpasswd --encrypted stores what it is given: what is not a hash yet becomes one here.
-        secret = hashed(work.secret) if "--encrypted" in command.argv else work.secret
+        # What stores a password is given its hash: what is not one yet becomes one here.
+        secret = hashed(work.secret) if command.hashed else work.secret
         stdin = with_secrets(work.fill(command.stdin), secret).encode()
     return Program(argv, stdin=stdin, timeout=command.timeout, success=command.success, on_output=work.output)
 

@@ -24,12 +24,11 @@ def files(made: Plan) -> dict[str, str]:
 
 
 def hands_on_secrets(one: Operation) -> bool:
-    """Say whether an operation puts a secret anywhere but on a terminal, or into chpasswd."""
+    """Say whether an operation puts a secret anywhere but on a terminal, or a password as anything but its hash."""
     if not isinstance(one.action, Commands):
         return True
     return any(
-        command.output or ("%{" in (command.stdin or "") and command.argv[0] != "chpasswd")
-        for command in one.action.commands
+        command.output or ("%{" in (command.stdin or "") and not command.hashed) for command in one.action.commands
     )
 
 
