@@ -1,4 +1,4 @@
-"""Boot: the initramfs of this machine, GRUB on every disk by BIOS and UEFI, entries in the firmware."""
+"""Boot: the initramfs of this machine, GRUB or systemd-boot on every disk, entries in the firmware."""
 
 from __future__ import annotations
 
@@ -12,14 +12,16 @@ from installer.plan.tables import members
 
 EARLY = f"{STATE}/early"
 """What is appended to the initramfs, laid out as in it."""
-LOADER = r"\EFI\debian\shimx64.efi"
+LOADERS = {"grub": r"\EFI\debian\shimx64.efi", "systemd-boot": r"\EFI\systemd\systemd-bootx64.efi"}
+REFRESH = "/usr/lib/zroot/boot-refresh"
 
 
 def operations(layout: Layout) -> list[Operation]:
     """Return what makes the target start by itself; nothing where the recipe installs no system."""
     if layout.recipe.system.source == "none" or layout.recipe.boot.loader == "none":
         return []
-    return [*_initramfs(layout), *_grub(layout), *_firmware_entries(layout), *_proofs(layout)]
+    loader = _systemd_boot if layout.recipe.boot.loader == "systemd-boot" else _grub
+    return [*_initramfs(layout), *loader(layout), *_firmware_entries(layout), *_proofs(layout)]
 
 
 def _initramfs(layout: Layout) -> list[Operation]:
@@ -100,14 +102,36 @@ def _grub(layout: Layout) -> list[Operation]:
             layer,
             "grub/install",
             f"Install GRUB for {' and '.join(titles)} on every disk",
-            in_target("/usr/lib/zroot/boot-refresh"),
+            in_target(REFRESH),
         ),
     ]
 
 
+def _systemd_boot(layout: Layout) -> list[Operation]:
+    """It reads FAT alone, so every ESP holds the kernels; Debian puts them into /boot, here a folder of the root."""
+    layer, boot = Layer.BOOT, layout.recipe.boot
+    # Told by systemd-boot which ESP it was, systemd would mount that one and leave the others behind.
+    arguments = [*_always(layout), "systemd.gpt_auto=0", *boot.arguments]
+    lines = [f"systemd-boot {fact('esp', device.role)}" for device in layout.esps]
+    return [
+        target_file(layer, "/etc/kernel/cmdline", "Write the kernel's arguments", " ".join(arguments) + "\n"),
+        target_file(
+            layer,
+            "/etc/zroot/loader.conf",
+            "Configure systemd-boot",
+            f"timeout {boot.timeout}\nconsole-mode keep\n",
+        ),
+        target_file(layer, "/etc/zroot/boot", "List the boot loaders to keep up to date", "\n".join(lines) + "\n"),
+        programs(layer, "systemd-boot/install", "Copy systemd-boot and the kernel to every ESP", in_target(REFRESH)),
+    ]
+
+
+def _always(layout: Layout) -> list[str]:
+    return [f"root=zfs:{layout.root_dataset}", f"zroot.wait={layout.recipe.boot.wait}"]
+
+
 def _defaults(layout: Layout) -> str:
     boot = layout.recipe.boot
-    always = [f"root=zfs:{layout.root_dataset}", f"zroot.wait={boot.wait}"]
     extra = [argument for argument in boot.arguments if argument != "quiet"]
     quiet = "quiet" if "quiet" in boot.arguments else ""
     lines = [
@@ -115,7 +139,7 @@ def _defaults(layout: Layout) -> str:
         f"GRUB_TIMEOUT={boot.timeout}",
         "GRUB_DISTRIBUTOR=Debian",
         f'GRUB_CMDLINE_LINUX_DEFAULT="{quiet}"',
-        f'GRUB_CMDLINE_LINUX="{" ".join(always + extra)}"',
+        f'GRUB_CMDLINE_LINUX="{" ".join(_always(layout) + extra)}"',
         "GRUB_DISABLE_OS_PROBER=true",
     ]
     if any(argument.startswith("console=ttyS") for argument in boot.arguments):
@@ -146,7 +170,7 @@ def _firmware_entry(layout: Layout, esp: Device) -> Operation:
             "--label",
             f"Debian on disk {esp.role}",
             "--loader",
-            LOADER,
+            LOADERS[layout.recipe.boot.loader],
         ),
         optional=True,
     )
@@ -157,15 +181,15 @@ def _proofs(layout: Layout) -> list[Operation]:
     # Those of a system that is not the image's were looked into when they were built.
     foreign = layout.recipe.system.source in FOREIGN
     files = () if foreign else (f"{TARGET}/boot/vmlinuz-{kernel}", f"{TARGET}/boot/initrd.img-{kernel}")
+    grub = layout.recipe.boot.loader == "grub"
+    what, where = ("a menu that starts", "/boot/grub/grub.cfg") if grub else ("arguments for", "/etc/kernel/cmdline")
     return [
         programs(
             Layer.BOOT,
             "check/files",
-            "Check that /boot holds a kernel, its initramfs and a menu that starts this root",
+            f"Check that /boot holds a kernel, its initramfs and {what} this root",
             *(command("test", "-s", file) for file in files),
-            command(
-                "grep", "--quiet", "--fixed-strings", f"root=zfs:{layout.root_dataset}", f"{TARGET}/boot/grub/grub.cfg"
-            ),
+            command("grep", "--quiet", "--fixed-strings", f"root=zfs:{layout.root_dataset}", TARGET + where),
             effect=Effect.CHECK,
         )
     ]

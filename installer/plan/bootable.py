@@ -27,10 +27,6 @@ def _source(layout: Layout) -> Iterator[Refusal]:
 
 def _loader(layout: Layout) -> Iterator[Refusal]:
     loader = layout.recipe.boot.loader
-    if loader == "systemd-boot" and layout.recipe.system.source != "nixos":
-        yield Refusal(
-            "boot.loader: this version of zroot cannot install systemd-boot yet.", hint='Use loader = "grub".'
-        )
     if loader == "grub" and layout.uefi and not any(raid.mount == "/boot" for raid in layout.recipe.raid.values()):
         yield Refusal(
             "boot.firmware: this version of zroot can start from a /boot in a pool by BIOS only.",

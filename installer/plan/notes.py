@@ -159,6 +159,11 @@ def _discard(layout: Layout) -> Iterator[str]:
 
 
 def _clear_boot(layout: Layout) -> Iterator[str]:
+    if layout.encrypted_root and layout.recipe.boot.loader == "systemd-boot" and stack.has_system(layout.recipe):
+        yield (
+            "The kernels on the ESPs are neither encrypted nor authenticated: whoever has the machine in hand can"
+            " change what starts."
+        )
     if layout.encrypted_root and any(
         mount.point == "/boot" and not stack.encrypted(layout.recipe, f"raid.{mount.layer}")
         for mount in layout.mounts

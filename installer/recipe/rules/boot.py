@@ -10,6 +10,7 @@ from installer.recipe.size import Size
 from installer.recipe.stack import datasets_above, encrypted, has_system, root, starts_by, under_pool
 
 SMALLEST_ESP = Size.parse("260M")
+ESP_FOR_KERNELS = Size.parse("1G")
 OWN_ARGUMENTS = ("root", "rootfstype", "ro", "rw", "bootfs", "zfs", "rd.luks", "luks", "rd.md", "spl.spl_hostid")
 
 
@@ -28,6 +29,22 @@ def esp_unfit(recipe: Recipe) -> Iterator[str]:
         yield f"boot.esp: {recipe.boot.esp} has the type {esp.type}."
     elif esp.size != "rest" and esp.size < SMALLEST_ESP:
         yield f"boot.esp: {recipe.boot.esp} is {esp.size}, less than {SMALLEST_ESP}."
+
+
+@rule(
+    reason="systemd-boot reads kernels from the ESP alone: two, and a third at an update, each with its initramfs.",
+    remedy='Give the ESP size = "1G", or set loader = "grub".',
+)
+def esp_without_room_for_kernels(recipe: Recipe) -> Iterator[str]:
+    if recipe.boot.loader != "systemd-boot" or not has_system(recipe):
+        return
+    for partition in recipe.partition:
+        if (
+            f"partition.{partition.name}" == recipe.boot.esp
+            and partition.size != "rest"
+            and partition.size < ESP_FOR_KERNELS
+        ):
+            yield f"boot.esp: {recipe.boot.esp} is {partition.size}, less than {ESP_FOR_KERNELS}."
 
 
 @rule(
