@@ -18,6 +18,8 @@ SHIPPED = (Path("/opt/zroot/recipes"), Path(installer.__file__).parents[1] / "re
 """On the live system, and in a source tree."""
 
 POINT = "shelf"
+FIRST = "debian-luks-mirror.toml"
+"""The recipe that zroot is made for stands before the others."""
 MOST = 50
 """Recipes that are read from one stick at most."""
 
@@ -68,7 +70,7 @@ def read(path: str) -> Found:
 
 def _in(folder: Path, where: str) -> Iterator[Found]:
     """Give the recipes in a folder; what is no recipe is passed over."""
-    for file in sorted(folder.glob("*.toml"))[:MOST]:
+    for file in sorted(folder.glob("*.toml"), key=lambda file: (file.name != FIRST, file.name))[:MOST]:
         if file.name == "secrets.toml" or file.name.startswith("."):
             continue
         try:

@@ -53,7 +53,7 @@ async def listed(alone: Alone, count: int) -> None:
 
 def test_the_first_recipe_takes_one_key() -> None:
     async def steps(alone: Alone) -> None:
-        await listed(alone, 2)
+        await listed(alone, len(SHIPPED))
         await alone.leave("enter")
         assert found(alone) == MIRROR
 
@@ -95,7 +95,7 @@ def test_a_path_can_be_typed(tmp_path: Path) -> None:
     file.write_text(BOUND)
 
     async def steps(alone: Alone) -> None:
-        await listed(alone, 2)
+        await listed(alone, len(SHIPPED))
         await alone.press("tab")
         alone.field("path").control.value = str(file)  # type: ignore[union-attr]
         await alone.press("enter")
@@ -112,7 +112,7 @@ def test_a_file_that_is_no_recipe_is_said_beside_the_field(tmp_path: Path, conte
         file.write_text(content)
 
     async def steps(alone: Alone) -> None:
-        await listed(alone, 2)
+        await listed(alone, len(SHIPPED))
         await alone.press("tab")
         alone.field("path").control.value = str(file)  # type: ignore[union-attr]
         await alone.press("enter")
