@@ -12,6 +12,10 @@ SLOWEST = 4 * MIB
 """Bytes a second that the slowest disk and the slowest processor fill with random bytes, sector by sector."""
 
 
+TYPE = ("--type=tcrypt", "--disable-veracrypt")
+"""What VeraCrypt made is not meant; to try its derivations too takes minutes where a passphrase is wrong."""
+
+
 def operations(layout: Layout, name: str) -> list[Operation]:
     """Return what makes, tests and opens every volume of one layer."""
     crypt = layout.recipe.crypt[name]
@@ -65,7 +69,7 @@ def _test(name: str, crypt: Crypt, below: Device, mapping: Device) -> Operation:
         f"test/{mapping.name}",
         f"Test the passphrase of {mapping.name}",
         Command(
-            argv=("cryptsetup", "open", "--test-passphrase", "--type=tcrypt", below.path),
+            argv=("cryptsetup", "open", "--test-passphrase", *TYPE, below.path),
             dialogue=_asked(crypt, below),
         ),
         effect=Effect.CHECK,
@@ -81,7 +85,7 @@ def _open(name: str, crypt: Crypt, below: Device, mapping: Device) -> Operation:
         f"open/{mapping.name}",
         f"Open {mapping.name}",
         Command(
-            argv=("cryptsetup", "open", "--type=tcrypt", *discard, below.path, mapping.name),
+            argv=("cryptsetup", "open", *TYPE, *discard, below.path, mapping.name),
             dialogue=_asked(crypt, below),
         ),
         settled(),

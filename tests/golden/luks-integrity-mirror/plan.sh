@@ -1,0 +1,179 @@
+#!/bin/bash
+# Data on a mirror of LUKS2 volumes with integrity
+# Made by zroot 0.1.0. Run by hand it cannot be resumed.
+#
+# ERASES disk a: Virtual disk, 8.6 GB, virtio, serial S1
+#     /dev/disk/by-id/virtio-S1
+#
+# ERASES disk b: Virtual disk, 8.6 GB, virtio, serial S2
+#     /dev/disk/by-id/virtio-S2
+#
+# Any 1 of the 2 members of the pool tank may fail without loss.
+# crypt.pool keeps a sum of every sector, so the whole of each device is written once before it can be used: 8.6 GB (8.0 GiB), about 2 minutes. Later each write reaches the disk twice, through a journal, and 150.5 MB (143.5 MiB) of the device hold the sums.
+set -eu
+again() { # COUNT COMMAND...: once more after a second, at most COUNT times
+    left=$1; shift
+    until "$@"; do
+        [ "$left" -gt 0 ] || return 1
+        left=$((left - 1)); sleep 1
+    done
+}
+status() { # "STATUSES" COMMAND...: succeeds if the command ends with one of them
+    good=$1; shift; ended=0
+    "$@" || ended=$?
+    case " $good " in *" $ended "*) ;; *) return 1 ;; esac
+}
+mkdir -p -m 0700 /run/zroot
+
+fact_install_id=$(cat /proc/sys/kernel/random/uuid) # tells this installation from every other when it is resumed
+fact_disk_guid_a=$(cat /proc/sys/kernel/random/uuid) # names the partition table of a disk
+fact_disk_guid_b=$(cat /proc/sys/kernel/random/uuid) # names the partition table of a disk
+fact_luks_pool_a=$(cat /proc/sys/kernel/random/uuid) # names an encrypted member
+fact_luks_pool_b=$(cat /proc/sys/kernel/random/uuid) # names an encrypted member
+fact_hostid=$(od -An -N4 -tx4 /dev/urandom | tr -d ' ') # tells ZFS which system has a pool in use
+IFS= read -rsp 'passphrase: ' secret_passphrase; echo
+
+### teardown
+
+# Erase all labels and signatures on disk a
+status '0 1 255' zpool labelclear -f /dev/disk/by-id/virtio-S1
+udevadm settle --timeout=60
+again 10 mdadm --zero-superblock /dev/disk/by-id/virtio-S1
+again 10 wipefs --all /dev/disk/by-id/virtio-S1
+sgdisk --zap-all /dev/disk/by-id/virtio-S1
+again 10 blkdiscard --zeroout --offset=0 --length=1048576 /dev/disk/by-id/virtio-S1
+again 10 blkdiscard --zeroout --offset=8588886016 --length=1048576 /dev/disk/by-id/virtio-S1
+again 20 blockdev --rereadpt /dev/disk/by-id/virtio-S1
+udevadm settle --timeout=60
+
+# Erase all labels and signatures on disk b
+status '0 1 255' zpool labelclear -f /dev/disk/by-id/virtio-S2
+udevadm settle --timeout=60
+again 10 mdadm --zero-superblock /dev/disk/by-id/virtio-S2
+again 10 wipefs --all /dev/disk/by-id/virtio-S2
+sgdisk --zap-all /dev/disk/by-id/virtio-S2
+again 10 blkdiscard --zeroout --offset=0 --length=1048576 /dev/disk/by-id/virtio-S2
+again 10 blkdiscard --zeroout --offset=8588886016 --length=1048576 /dev/disk/by-id/virtio-S2
+again 20 blockdev --rereadpt /dev/disk/by-id/virtio-S2
+udevadm settle --timeout=60
+
+# Prove that nothing is recognised on disk a any more
+test -b /dev/disk/by-id/virtio-S1
+status 2 blkid --probe --no-part-details /dev/disk/by-id/virtio-S1
+
+# Prove that nothing is recognised on disk b any more
+test -b /dev/disk/by-id/virtio-S2
+status 2 blkid --probe --no-part-details /dev/disk/by-id/virtio-S2
+
+### partitions
+
+# Make the partition table of disk a
+status '0 4' sgdisk --clear --set-alignment=2048 --disk-guid="${fact_disk_guid_a}" --new=1:0:+8190M --typecode=1:8309 --change-name=1:pool /dev/disk/by-id/virtio-S1
+again 20 blockdev --rereadpt /dev/disk/by-id/virtio-S1
+udevadm settle --timeout=60
+
+# Clone the partition table to disk b, with GUIDs of its own
+sgdisk --backup=/run/zroot/table /dev/disk/by-id/virtio-S1
+status '0 4' sgdisk --load-backup=/run/zroot/table --randomize-guids --disk-guid="${fact_disk_guid_b}" /dev/disk/by-id/virtio-S2
+again 20 blockdev --rereadpt /dev/disk/by-id/virtio-S2
+udevadm settle --timeout=60
+
+# Wait for the partitions to appear
+again 60 test -e /dev/disk/by-id/virtio-S1-part1
+again 60 test -e /dev/disk/by-id/virtio-S2-part1
+
+# Remove what earlier contents of disk a left inside its new partitions
+again 10 wipefs --all /dev/disk/by-id/virtio-S1-part1
+again 10 blkdiscard --zeroout --offset=0 --length=1048576 /dev/disk/by-id/virtio-S1-part1
+again 10 blkdiscard --zeroout --offset=8586788864 --length=1048576 /dev/disk/by-id/virtio-S1-part1
+
+# Remove what earlier contents of disk b left inside its new partitions
+again 10 wipefs --all /dev/disk/by-id/virtio-S2-part1
+again 10 blkdiscard --zeroout --offset=0 --length=1048576 /dev/disk/by-id/virtio-S2-part1
+again 10 blkdiscard --zeroout --offset=8586788864 --length=1048576 /dev/disk/by-id/virtio-S2-part1
+
+# Prove that the new partitions of disk a are empty
+test -b /dev/disk/by-id/virtio-S1-part1
+status 2 blkid --probe --no-part-details /dev/disk/by-id/virtio-S1-part1
+
+# Prove that the new partitions of disk b are empty
+test -b /dev/disk/by-id/virtio-S2-part1
+status 2 blkid --probe --no-part-details /dev/disk/by-id/virtio-S2-part1
+
+### encryption
+
+# Encrypt pool-a with LUKS2 and integrity
+printf '%s\n' "${secret_passphrase}" | cryptsetup luksFormat --type=luks2 --cipher=aes-xts-plain64 --key-size=512 --hash=sha256 --pbkdf=argon2id --pbkdf-memory=524288 --pbkdf-parallel=4 --pbkdf-force-iterations=4 --integrity=hmac-sha256 --sector-size=4096 --uuid="${fact_luks_pool_a}" --label=pool-a --batch-mode /dev/disk/by-id/virtio-S1-part1
+udevadm settle --timeout=60
+
+# Encrypt pool-b with LUKS2 and integrity
+printf '%s\n' "${secret_passphrase}" | cryptsetup luksFormat --type=luks2 --cipher=aes-xts-plain64 --key-size=512 --hash=sha256 --pbkdf=argon2id --pbkdf-memory=524288 --pbkdf-parallel=4 --pbkdf-force-iterations=4 --integrity=hmac-sha256 --sector-size=4096 --uuid="${fact_luks_pool_b}" --label=pool-b --batch-mode /dev/disk/by-id/virtio-S2-part1
+udevadm settle --timeout=60
+
+# Test the passphrase of pool-a
+printf '%s\n' "${secret_passphrase}" | cryptsetup open --test-passphrase --type=luks2 /dev/disk/by-id/virtio-S1-part1
+
+# Test the passphrase of pool-b
+printf '%s\n' "${secret_passphrase}" | cryptsetup open --test-passphrase --type=luks2 /dev/disk/by-id/virtio-S2-part1
+
+# Open pool-a
+test -b /dev/mapper/pool-a >/dev/null 2>&1 || {
+printf '%s\n' "${secret_passphrase}" | cryptsetup open --type=luks2 /dev/disk/by-id/virtio-S1-part1 pool-a
+udevadm settle --timeout=60
+}
+
+# Open pool-b
+test -b /dev/mapper/pool-b >/dev/null 2>&1 || {
+printf '%s\n' "${secret_passphrase}" | cryptsetup open --type=luks2 /dev/disk/by-id/virtio-S2-part1 pool-b
+udevadm settle --timeout=60
+}
+
+### pools
+
+# Take the host id that the new system will have
+zgenhostid -f "${fact_hostid}"
+
+# Create the pool tank
+zpool create -f -o ashift=12 -O mountpoint=none -O compression=zstd -O acltype=posixacl -O xattr=sa -O relatime=on -R /mnt/zroot tank mirror /dev/mapper/pool-a /dev/mapper/pool-b
+
+# Import the pool tank
+zpool list -H -o name tank >/dev/null 2>&1 || {
+zpool import -N -R /mnt/zroot -d /dev/mapper/pool-a -d /dev/mapper/pool-b tank
+}
+
+# Say where the top dataset of tank is mounted
+zfs set -u mountpoint=/tank tank
+
+### datasets
+
+# Create the dataset tank/data
+zfs create -u -o mountpoint=/tank/data tank/data
+
+# Mount tank as /tank of the new system
+mountpoint --quiet /mnt/zroot/tank >/dev/null 2>&1 || {
+mkdir --parents /mnt/zroot/tank
+zfs mount tank
+}
+
+# Mount tank/data as /tank/data of the new system
+mountpoint --quiet /mnt/zroot/tank/data >/dev/null 2>&1 || {
+mkdir --parents /mnt/zroot/tank/data
+zfs mount tank/data
+}
+
+### finish
+
+# Export the pool tank
+test '!' -e /proc/spl/kstat/zfs/tank >/dev/null 2>&1 || {
+again 10 zpool export tank
+}
+
+# Close pool-a
+test '!' -e /dev/mapper/pool-a >/dev/null 2>&1 || {
+again 10 cryptsetup close pool-a
+}
+
+# Close pool-b
+test '!' -e /dev/mapper/pool-b >/dev/null 2>&1 || {
+again 10 cryptsetup close pool-b
+}

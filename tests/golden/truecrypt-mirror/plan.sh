@@ -1,0 +1,181 @@
+#!/bin/bash
+# Data on a mirror of TrueCrypt volumes
+# Made by zroot 0.1.0. Run by hand it cannot be resumed.
+#
+# ERASES disk a: Virtual disk, 8.6 GB, virtio, serial S1
+#     /dev/disk/by-id/virtio-S1
+#
+# ERASES disk b: Virtual disk, 8.6 GB, virtio, serial S2
+#     /dev/disk/by-id/virtio-S2
+#
+# Any 1 of the 2 members of the pool secretpool may fail without loss.
+# crypt.secret: TrueCrypt, which ended in 2014, stretches a passphrase with 1000 rounds of SHA-512. That slows nobody down today: only a long random passphrase protects it, of 64 bytes at most.
+# crypt.secret has discard = false, so that nobody sees how much of a volume is in use: all of each device is filled with random bytes first, 8.6 GB (8.0 GiB), about 2 minutes.
+set -eu
+again() { # COUNT COMMAND...: once more after a second, at most COUNT times
+    left=$1; shift
+    until "$@"; do
+        [ "$left" -gt 0 ] || return 1
+        left=$((left - 1)); sleep 1
+    done
+}
+status() { # "STATUSES" COMMAND...: succeeds if the command ends with one of them
+    good=$1; shift; ended=0
+    "$@" || ended=$?
+    case " $good " in *" $ended "*) ;; *) return 1 ;; esac
+}
+mkdir -p -m 0700 /run/zroot
+
+fact_install_id=$(cat /proc/sys/kernel/random/uuid) # tells this installation from every other when it is resumed
+fact_disk_guid_a=$(cat /proc/sys/kernel/random/uuid) # names the partition table of a disk
+fact_disk_guid_b=$(cat /proc/sys/kernel/random/uuid) # names the partition table of a disk
+fact_hostid=$(od -An -N4 -tx4 /dev/urandom | tr -d ' ') # tells ZFS which system has a pool in use
+IFS= read -rsp 'passphrase: ' secret_passphrase; echo
+
+### teardown
+
+# Erase all labels and signatures on disk a
+status '0 1 255' zpool labelclear -f /dev/disk/by-id/virtio-S1
+udevadm settle --timeout=60
+again 10 mdadm --zero-superblock /dev/disk/by-id/virtio-S1
+again 10 wipefs --all /dev/disk/by-id/virtio-S1
+sgdisk --zap-all /dev/disk/by-id/virtio-S1
+again 10 blkdiscard --zeroout --offset=0 --length=1048576 /dev/disk/by-id/virtio-S1
+again 10 blkdiscard --zeroout --offset=8588886016 --length=1048576 /dev/disk/by-id/virtio-S1
+again 20 blockdev --rereadpt /dev/disk/by-id/virtio-S1
+udevadm settle --timeout=60
+
+# Erase all labels and signatures on disk b
+status '0 1 255' zpool labelclear -f /dev/disk/by-id/virtio-S2
+udevadm settle --timeout=60
+again 10 mdadm --zero-superblock /dev/disk/by-id/virtio-S2
+again 10 wipefs --all /dev/disk/by-id/virtio-S2
+sgdisk --zap-all /dev/disk/by-id/virtio-S2
+again 10 blkdiscard --zeroout --offset=0 --length=1048576 /dev/disk/by-id/virtio-S2
+again 10 blkdiscard --zeroout --offset=8588886016 --length=1048576 /dev/disk/by-id/virtio-S2
+again 20 blockdev --rereadpt /dev/disk/by-id/virtio-S2
+udevadm settle --timeout=60
+
+# Prove that nothing is recognised on disk a any more
+test -b /dev/disk/by-id/virtio-S1
+status 2 blkid --probe --no-part-details /dev/disk/by-id/virtio-S1
+
+# Prove that nothing is recognised on disk b any more
+test -b /dev/disk/by-id/virtio-S2
+status 2 blkid --probe --no-part-details /dev/disk/by-id/virtio-S2
+
+### partitions
+
+# Make the partition table of disk a
+status '0 4' sgdisk --clear --set-alignment=2048 --disk-guid="${fact_disk_guid_a}" --new=1:0:+8190M --typecode=1:8300 --change-name=1:secret /dev/disk/by-id/virtio-S1
+again 20 blockdev --rereadpt /dev/disk/by-id/virtio-S1
+udevadm settle --timeout=60
+
+# Clone the partition table to disk b, with GUIDs of its own
+sgdisk --backup=/run/zroot/table /dev/disk/by-id/virtio-S1
+status '0 4' sgdisk --load-backup=/run/zroot/table --randomize-guids --disk-guid="${fact_disk_guid_b}" /dev/disk/by-id/virtio-S2
+again 20 blockdev --rereadpt /dev/disk/by-id/virtio-S2
+udevadm settle --timeout=60
+
+# Wait for the partitions to appear
+again 60 test -e /dev/disk/by-id/virtio-S1-part1
+again 60 test -e /dev/disk/by-id/virtio-S2-part1
+
+# Remove what earlier contents of disk a left inside its new partitions
+again 10 wipefs --all /dev/disk/by-id/virtio-S1-part1
+again 10 blkdiscard --zeroout --offset=0 --length=1048576 /dev/disk/by-id/virtio-S1-part1
+again 10 blkdiscard --zeroout --offset=8586788864 --length=1048576 /dev/disk/by-id/virtio-S1-part1
+
+# Remove what earlier contents of disk b left inside its new partitions
+again 10 wipefs --all /dev/disk/by-id/virtio-S2-part1
+again 10 blkdiscard --zeroout --offset=0 --length=1048576 /dev/disk/by-id/virtio-S2-part1
+again 10 blkdiscard --zeroout --offset=8586788864 --length=1048576 /dev/disk/by-id/virtio-S2-part1
+
+# Prove that the new partitions of disk a are empty
+test -b /dev/disk/by-id/virtio-S1-part1
+status 2 blkid --probe --no-part-details /dev/disk/by-id/virtio-S1-part1
+
+# Prove that the new partitions of disk b are empty
+test -b /dev/disk/by-id/virtio-S2-part1
+status 2 blkid --probe --no-part-details /dev/disk/by-id/virtio-S2-part1
+
+### encryption
+
+# Encrypt secret-a with TrueCrypt
+printf '%s\n' "${secret_passphrase}" "${secret_passphrase}" y | tcplay --create --device=/dev/disk/by-id/virtio-S1-part1 --cipher=AES-256-XTS --pbkdf-prf=SHA512
+udevadm settle --timeout=60
+
+# Encrypt secret-b with TrueCrypt
+printf '%s\n' "${secret_passphrase}" "${secret_passphrase}" y | tcplay --create --device=/dev/disk/by-id/virtio-S2-part1 --cipher=AES-256-XTS --pbkdf-prf=SHA512
+udevadm settle --timeout=60
+
+# Test the passphrase of secret-a
+printf '%s\n' "${secret_passphrase}" | cryptsetup open --test-passphrase --type=tcrypt --disable-veracrypt /dev/disk/by-id/virtio-S1-part1
+
+# Test the passphrase of secret-b
+printf '%s\n' "${secret_passphrase}" | cryptsetup open --test-passphrase --type=tcrypt --disable-veracrypt /dev/disk/by-id/virtio-S2-part1
+
+# Open secret-a
+test -b /dev/mapper/secret-a >/dev/null 2>&1 || {
+printf '%s\n' "${secret_passphrase}" | cryptsetup open --type=tcrypt --disable-veracrypt /dev/disk/by-id/virtio-S1-part1 secret-a
+udevadm settle --timeout=60
+}
+
+# Open secret-b
+test -b /dev/mapper/secret-b >/dev/null 2>&1 || {
+printf '%s\n' "${secret_passphrase}" | cryptsetup open --type=tcrypt --disable-veracrypt /dev/disk/by-id/virtio-S2-part1 secret-b
+udevadm settle --timeout=60
+}
+
+### pools
+
+# Take the host id that the new system will have
+zgenhostid -f "${fact_hostid}"
+
+# Create the pool secretpool
+zpool create -f -o ashift=12 -O mountpoint=none -O compression=off -O checksum=sha256 -O acltype=posixacl -O xattr=sa -O aclinherit=passthrough -R /mnt/zroot secretpool mirror /dev/mapper/secret-a /dev/mapper/secret-b
+
+# Import the pool secretpool
+zpool list -H -o name secretpool >/dev/null 2>&1 || {
+zpool import -N -R /mnt/zroot -d /dev/mapper/secret-a -d /dev/mapper/secret-b secretpool
+}
+
+# Say where the top dataset of secretpool is mounted
+zfs set -u mountpoint=/secretpool secretpool
+
+### datasets
+
+# Create the dataset secretpool/data
+zfs create -u secretpool/data
+
+# Mount secretpool as /secretpool of the new system
+mountpoint --quiet /mnt/zroot/secretpool >/dev/null 2>&1 || {
+mkdir --parents /mnt/zroot/secretpool
+zfs mount secretpool
+}
+
+# Mount secretpool/data as /secretpool/data of the new system
+mountpoint --quiet /mnt/zroot/secretpool/data >/dev/null 2>&1 || {
+mkdir --parents /mnt/zroot/secretpool/data
+zfs mount secretpool/data
+}
+
+### finish
+
+# Give /secretpool/data to the user 1000:1000
+chown 1000:1000 /mnt/zroot/secretpool/data
+
+# Export the pool secretpool
+test '!' -e /proc/spl/kstat/zfs/secretpool >/dev/null 2>&1 || {
+again 10 zpool export secretpool
+}
+
+# Close secret-a
+test '!' -e /dev/mapper/secret-a >/dev/null 2>&1 || {
+again 10 cryptsetup close secret-a
+}
+
+# Close secret-b
+test '!' -e /dev/mapper/secret-b >/dev/null 2>&1 || {
+again 10 cryptsetup close secret-b
+}
