@@ -66,16 +66,6 @@ def _asked(recipe: Recipe, crypt: Crypt) -> tuple[str, str | None]:
     return key.secret, crypt.recovery
 
 
-def _other_pools(layout: Layout) -> Iterator[Refusal]:
-    """The ZFS mount generator would wait for their datasets, and end in emergency mode."""
-    for name in layout.recipe.pool:
-        if name != layout.root_pool:
-            yield Refusal(
-                f"pool.{name}: this version of zroot cannot yet make a system that imports a second pool by itself.",
-                hint='Create the pool when the system runs, or with a recipe of its own with source = "none".',
-            )
-
-
 def _swap(layout: Layout) -> Iterator[Refusal]:
     kind, _, name = (layout.recipe.swap.over or "").partition(".")
     if kind == "crypt" and layout.recipe.crypt[name].unlock != "random":
@@ -85,4 +75,4 @@ def _swap(layout: Layout) -> Iterator[Refusal]:
         )
 
 
-OF_A_SYSTEM: tuple[Callable[[Layout], Iterator[Refusal]], ...] = (_source, _loader, _root, _other_pools, _swap)
+OF_A_SYSTEM: tuple[Callable[[Layout], Iterator[Refusal]], ...] = (_source, _loader, _root, _swap)

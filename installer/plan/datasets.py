@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from installer.plan.delegation import delegated
 from installer.plan.devices import settled
 from installer.plan.layout import Layout, Mount
+from installer.plan.opening import systemd_properties
 from installer.plan.operation import Command, Effect, Layer, Operation
 from installer.plan.pools import encryption_properties, load_key, new_key
 from installer.plan.steps import command, programs
@@ -22,9 +24,10 @@ def operations(layout: Layout, pool: str) -> list[Operation]:
             found.append(load_key(whole, dataset.encryption))
         if dataset.snapshot:
             found.append(_snapshot(f"{whole}@{dataset.snapshot}"))
+        found += delegated(whole, dataset.allow)
     if pool == layout.root_pool:
         found.append(_bootfs(layout))
-    return found
+    return [*found, *delegated(pool, layout.recipe.pool[pool].allow)]
 
 
 def with_parents(datasets: Iterable[Dataset]) -> list[Dataset]:
@@ -47,7 +50,8 @@ def _properties(layout: Layout, whole: str, dataset: Dataset) -> dict[str, str]:
         mountpoint = "legacy" if dataset.legacy else dataset.mount or ("/" if root else None)
         found |= {"canmount": canmount} if canmount else {}
         found |= {"mountpoint": mountpoint} if mountpoint else {}
-    return found | dict(dataset.properties) | encryption_properties(dataset.encryption)
+    found |= dict(dataset.properties) | encryption_properties(dataset.encryption)
+    return found | systemd_properties(layout, whole)
 
 
 def _create(layout: Layout, whole: str, dataset: Dataset) -> Operation:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from installer.plan.layout import Device, Layout, pool_mountpoint, top_is_mounted
-from installer.plan.names import TARGET, partition_path
+from installer.plan.layout import Layout, pool_mountpoint, top_is_mounted
+from installer.plan.names import TARGET
+from installer.plan.opening import labelled, systemd_properties
 from installer.plan.operation import Command, Effect, Exchange, Layer, Operation
 from installer.plan.steps import command, programs
 from installer.recipe.model import NativeEncryption, Pool, Vdev, VdevKind, VdevRole
@@ -50,7 +51,7 @@ def operations(layout: Layout, name: str) -> list[Operation]:
             f"Import the pool {name}",
             command(
                 *("zpool", "import", "-N", "-R", TARGET),
-                *(word for device in members for word in ("-d", _labelled(device))),
+                *(word for device in members for word in ("-d", labelled(device))),
                 name,
             ),
             effect=Effect.OPEN,
@@ -71,12 +72,6 @@ def operations(layout: Layout, name: str) -> list[Operation]:
     return found
 
 
-def _labelled(device: Device) -> str:
-    """Return where a member's ZFS label is: on the first of the partitions that zpool makes on a whole disk."""
-    whole_disk = device.name == device.role
-    return partition_path(device.path, 1) if whole_disk else device.path
-
-
 def _create(layout: Layout, name: str, pool: Pool) -> tuple[str, ...]:
     top = {"mountpoint": pool_mountpoint(name, pool), **({"canmount": "off"} if pool.bootfs else {}), **pool.filesystem}
     if top_is_mounted(name, pool):
@@ -86,7 +81,7 @@ def _create(layout: Layout, name: str, pool: Pool) -> tuple[str, ...]:
     argv = ["zpool", "create", "-f", "-o", f"ashift={ashift(layout, pool)}"]
     for key, value in pool.properties.items():
         argv += ["-o", f"{key}={value}"]
-    for key, value in {**top, **encryption_properties(pool.encryption)}.items():
+    for key, value in {**top, **encryption_properties(pool.encryption), **systemd_properties(layout, name)}.items():
         argv += ["-O", f"{key}={value}"]
     # -R implies cachefile=none: nothing but this installation imports the pool before it is finished.
     return (*argv, "-R", TARGET, name, *vdev_arguments(layout, pool))
@@ -119,8 +114,15 @@ def vdev_arguments(layout: Layout, pool: Pool) -> list[str]:
             for start in range(0, len(paths), width):
                 words += ["mirror", *paths[start : start + width]]
         else:
-            words += [vdev.kind.value, *paths]
+            words += [vdev_word(vdev), *paths]
     return words
+
+
+def vdev_word(vdev: Vdev) -> str:
+    """Return the kind of a vdev as zpool writes it: `mirror`, `draid2:4d:1s`."""
+    data = f":{vdev.data}d" if vdev.data else ""
+    spares = f":{vdev.spares}s" if vdev.spares else ""
+    return f"{vdev.kind.value}{data}{spares}"
 
 
 def encryption_properties(encryption: NativeEncryption | None) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from installer.plan import sources
+from installer.plan import opening, snapshots, sources
 from installer.plan.layout import Layout
 from installer.plan.names import TARGET
 from installer.plan.operation import Layer, Operation
@@ -29,9 +29,12 @@ def operations(layout: Layout) -> list[Operation]:
         _sources(layout),
         *_network(system.network),
         *storage_tables(layout),
+        *opening.operations(layout),
         *_swap(layout),
         *_emergency(layout),
         *_accounts(system),
+        *_home(layout),
+        *snapshots.operations(layout),
         *_packages(system),
     ]
 
@@ -268,6 +271,25 @@ def _user(user: User) -> list[Operation]:
             ),
         ]
     return found
+
+
+def _home(layout: Layout) -> list[Operation]:
+    """Where a dataset is mounted in or at the home, useradd found a folder there and left it empty and root's."""
+    user = layout.recipe.system.user
+    if not user or not any(f"{mount.point}/".startswith(f"/home/{user.name}/") for mount in layout.mounts):
+        return []
+    home = f"{TARGET}/home/{user.name}"
+    return [
+        programs(
+            Layer.SYSTEM,
+            f"user/{user.name}-home",
+            f"Give {user.name} the home, with what is mounted in it",
+            command("cp", "--recursive", "--no-target-directory", f"{TARGET}/etc/skel", home),
+            command("chmod", "0700", home),
+            # A folder under a dataset that is not mounted stays root's: nothing is written there in clear by mistake.
+            command("chown", "--recursive", "1000:1000", home),
+        )
+    ]
 
 
 def _packages(system: System) -> list[Operation]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from installer.plan.encryption import is_key
 from installer.plan.layout import Device, Layout
 from installer.plan.names import TARGET, array_path, fact, mapping_path, zvol_path
+from installer.plan.opening import crypttab_options, in_initramfs
 from installer.plan.operation import Layer, Operation
 from installer.plan.steps import command, programs, target_file
-from installer.recipe.model import Crypt, SwapKind
+from installer.recipe.model import SwapKind
 
 LIST_COLUMNS = (
     "name,mountpoint,canmount,atime,relatime,devices,exec,readonly,setuid,nbmand,encroot,keylocation,"
@@ -69,7 +70,7 @@ def _random_partitions(layout: Layout) -> list[tuple[str, Device]]:
 
 
 def crypttab(layout: Layout) -> str:
-    """Return crypttab; what carries the root pool is opened in the initramfs and left alone afterwards."""
+    """Return crypttab; what the initramfs opens is left alone afterwards, the rest is systemd's."""
     lines = ["# <name> <device> <key> <options>"]
     for name, crypt in layout.recipe.crypt.items():
         for below, device in zip(layout.members(crypt.over), layout.members(f"crypt.{name}"), strict=True):
@@ -77,7 +78,7 @@ def crypttab(layout: Layout) -> str:
                 lines.append(_random(device.name, below))
             else:
                 key = mapping_path(crypt.key.removeprefix("crypt.")) if crypt.key else "none"
-                lines.append(f"{device.name} {_place(layout, name, device)} {key} {_options(crypt)}")
+                lines.append(f"{device.name} {_place(layout, name, below, device)} {key} {_options(layout, name)}")
     lines += [_random(mapping, device) for mapping, device in _random_partitions(layout)]
     return "\n".join(lines) + "\n"
 
@@ -87,15 +88,21 @@ def _random(mapping: str, below: Device) -> str:
     return f"{mapping} {below.path} /dev/urandom swap,cipher=aes-xts-plain64,size=512,nofail"
 
 
-def _place(layout: Layout, name: str, device: Device) -> str:
+def _place(layout: Layout, name: str, below: Device, device: Device) -> str:
     """Name what a mapping lies over; a key device over an array by the array, which the initramfs has to assemble."""
-    kind, _, below = layout.recipe.crypt[name].over.partition(".")
-    return array_path(below) if kind == "raid" and is_key(layout, name) else f"UUID={fact('luks', device.name)}"
+    kind, _, lower = layout.recipe.crypt[name].over.partition(".")
+    if kind == "file":
+        # No device that could have a UUID before systemd has put a loop device over it.
+        return below.path.removeprefix(TARGET)
+    return array_path(lower) if kind == "raid" and is_key(layout, name) else f"UUID={fact('luks', device.name)}"
 
 
-def _options(crypt: Crypt) -> str:
+def _options(layout: Layout, name: str) -> str:
+    crypt = layout.recipe.crypt[name]
     size = [f"keyfile-size={int(crypt.key_size)}"] if crypt.key and crypt.key_size else []
-    return ",".join(["luks", *(["discard"] if crypt.discard else []), *size, "noauto", "x-initrd.attach"])
+    early = name in in_initramfs(layout)
+    opened = ("noauto", "x-initrd.attach") if early else crypttab_options(layout, crypt)
+    return ",".join(["luks", *(["discard"] if crypt.discard else []), *size, *opened])
 
 
 def members(layout: Layout) -> str:

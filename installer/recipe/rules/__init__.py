@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from installer.errors import Refusal, Refusals
 from installer.recipe.model import Recipe
-from installer.recipe.rules import boot, disks, nixos, persist, pools, stack, system
+from installer.recipe.rules import boot, disks, nixos, persist, pools, running, stack, system
 from installer.recipe.rules.rule import Rule
 
 FIRST: tuple[Rule, ...] = stack.RULES
 """What the others take for granted: that references lead somewhere, and to an end."""
-RULES: tuple[Rule, ...] = FIRST + disks.RULES + pools.RULES + boot.RULES + system.RULES + persist.RULES + nixos.RULES
+RULES: tuple[Rule, ...] = (
+    FIRST + disks.RULES + pools.RULES + boot.RULES + system.RULES + persist.RULES + nixos.RULES + running.RULES
+)
 
 
 def check(recipe: Recipe) -> tuple[Refusal, ...]:

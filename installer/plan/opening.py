@@ -1,0 +1,207 @@
+"""What the installed system opens once its root file system is there: other pools, and datasets with keys of their own.
+
+Encrypted members are systemd's, by crypttab; zroot-pool@.service (iso/target) imports a pool over them; the ZFS mount
+generator's units load keys and mount, told by properties what belongs to what. Nothing of it can end a boot: whatever
+is not opened in time stays closed, and one command opens it later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from installer.plan.layout import Device, Layout, mountpoint, pool_mountpoint
+from installer.plan.names import TARGET, partition_path
+from installer.plan.operation import Layer, Operation
+from installer.plan.steps import command, programs, target_file
+from installer.recipe import stack
+from installer.recipe.model import Crypt, NativeEncryption
+
+PROMPT = 90
+"""Seconds that systemd asks for a member's passphrase; the initramfs asks for the root pool's as long as it takes."""
+UNITS = "/etc/systemd/system"
+
+
+def operations(layout: Layout) -> list[Operation]:
+    """Return the files that tell the installed system how to open what is not its root."""
+    found = [step for pool in layout.recipe.pool if pool != layout.root_pool for step in _pool(layout, pool)]
+    for dataset, encryption in encrypted_later(layout):
+        found += _key(layout, dataset, encryption)
+    return found
+
+
+def escaped(name: str) -> str:
+    """Return a name as systemd writes it inside a unit's name (systemd-escape)."""
+    kept = "".join(
+        "-" if char == "/" else char if char.isalnum() or char in ":_." else f"\\x{ord(char):02x}" for char in name
+    )
+    return f"\\x2e{kept[1:]}" if kept.startswith(".") else kept
+
+
+def pool_unit(pool: str) -> str:
+    """Name the unit that imports a pool; in the name of a pool nothing needs escaping."""
+    return f"zroot-pool@{pool}.service"
+
+
+def key_unit(dataset: str) -> str:
+    """Name the unit that asks for the key of a dataset, as the ZFS mount generator does."""
+    return f"zfs-load-key@{escaped(dataset)}.service"
+
+
+def crypt_unit(mapping: str) -> str:
+    """Name the unit that opens a line of crypttab."""
+    return f"systemd-cryptsetup@{escaped(mapping)}.service"
+
+
+def in_initramfs(layout: Layout) -> frozenset[str]:
+    """Return the encryption layers that the initramfs opens.
+
+    They are those under the root pool and their keys, and others on disks alone that the same secret or key opens:
+    it is asked for only once.
+    """
+    crypts = layout.recipe.crypt
+    below = {lower for over in stack.under_pool(layout.recipe, layout.root_pool) for lower in _below(layout, over)}
+    own = {name for name in crypts if f"crypt.{name}" in below}
+    keys = {crypt.key for name in own if (crypt := crypts[name]).key}
+    own |= {name for name in crypts if f"crypt.{name}" in keys}
+    secrets = {crypts[name].secret for name in own if crypts[name].unlock == "passphrase"}
+    return frozenset(own | {name for name in crypts if _opens_along(layout, name, secrets=secrets, keys=keys)})
+
+
+def _opens_along(layout: Layout, name: str, *, secrets: set[str], keys: set[str]) -> bool:
+    crypt = layout.recipe.crypt[name]
+    shared = (crypt.unlock == "passphrase" and crypt.secret in secrets) or (crypt.key and crypt.key in keys)
+    return bool(shared) and all(lower.startswith(("disk.", "partition.")) for lower in _below(layout, crypt.over))
+
+
+def _below(layout: Layout, reference: str) -> tuple[str, ...]:
+    return stack.everything_below(layout.recipe, reference)
+
+
+def crypttab_options(layout: Layout, crypt: Crypt) -> tuple[str, ...]:
+    """Return the options of a member that the running system opens: it is asked for and waited for a bounded time."""
+    on_pool = any(lower.startswith(("zvol.", "file.")) for lower in _below(layout, crypt.over))
+    appears = layout.recipe.boot.wait + (PROMPT if on_pool else 0)
+    return ("nofail", f"timeout={PROMPT}", f"x-systemd.device-timeout={appears}")
+
+
+def systemd_properties(layout: Layout, dataset: str) -> dict[str, str]:
+    """Return what tells the ZFS mount generator which unit a dataset waits for, and which brings it along.
+
+    Wanted by those units alone, it is mounted whenever they are started, and never needed for the boot to go on.
+    """
+    if not stack.has_system(layout.recipe):
+        return {}
+    pool = dataset.partition("/")[0]
+    units = [pool_unit(pool)] if pool != layout.root_pool else []
+    needs = {"org.openzfs.systemd:requires": units[0], "org.openzfs.systemd:after": units[0]} if units else {}
+    own = [key_unit(dataset)] if dataset in dict(encrypted_later(layout)) else []
+    if not own and (dataset != pool or not units):
+        return {}  # inherited
+    wanted = [*(units or ["local-fs.target"]), *own]
+    return {
+        **(needs if dataset == pool else {}),
+        "org.openzfs.systemd:nofail": "on",
+        "org.openzfs.systemd:wanted-by": " ".join(wanted),
+    }
+
+
+def encrypted_later(layout: Layout) -> Iterator[tuple[str, NativeEncryption]]:
+    """Give each natively encrypted dataset whose key the running system asks for: all but the root file system's."""
+    for name, pool in layout.recipe.pool.items():
+        if pool.encryption and name != layout.root_pool:
+            yield name, pool.encryption
+        for dataset in pool.dataset:
+            whole = f"{name}/{dataset.name}"
+            if dataset.encryption and not dataset.size and not f"{layout.root_dataset}/".startswith(f"{whole}/"):
+                yield whole, dataset.encryption
+
+
+def _pool(layout: Layout, pool: str) -> list[Operation]:
+    """A drop-in names what the pool lies on; enabling makes the boot start it."""
+    layer, unit = Layer.SYSTEM, pool_unit(pool)
+    return [
+        target_file(layer, f"{UNITS}/{unit}.d/zroot.conf", f"Say what the pool {pool} lies on", _drop_in(layout, pool)),
+        programs(
+            layer,
+            f"enable/{unit}",
+            f"Import the pool {pool} at every start",
+            command("systemctl", "--quiet", f"--root={TARGET}", "enable", unit),
+        ),
+    ]
+
+
+def _drop_in(layout: Layout, pool: str) -> str:
+    below = [layer for over in stack.under_pool(layout.recipe, pool) for layer in _below(layout, over)]
+    needs = [line for kind, name in _split(below) for line in _needs(layout, kind, name)]
+    devices = " ".join(labelled(device).removeprefix(TARGET) for device in layout.pool_members(pool))
+    # Only its own: another pool of the same name on other disks is left alone.
+    service = [f"Environment=ZROOT_WAIT={layout.recipe.boot.wait}", _environment("ZROOT_DEVICES", devices)]
+    return _sections(Unit=dict.fromkeys(needs), Service=service)
+
+
+def _split(layers: Iterable[str]) -> list[tuple[str, str]]:
+    found = [layer.partition(".") for layer in layers]
+    return [(kind, name) for kind, _, name in found]
+
+
+def _needs(layout: Layout, kind: str, name: str) -> list[str]:
+    """Return the lines by which a pool's unit waits for a layer below it."""
+    if kind == "crypt" and name not in in_initramfs(layout):
+        units = [crypt_unit(device.name) for device in layout.members(f"crypt.{name}")]
+        # Wanted and not required: with one of them missing, a redundant pool is imported all the same.
+        return [line for unit in units for line in (f"Wants={unit}", f"After={unit}")]
+    if kind == "file":
+        return [f"RequiresMountsFor={layout.recipe.file[name].folder}"]
+    if kind == "zvol" and (lower := name.partition("/")[0]) != layout.root_pool:
+        return [f"Requires={pool_unit(lower)}", f"After={pool_unit(lower)}"]
+    return []
+
+
+def _environment(name: str, value: str) -> str:
+    # systemd would take a % for one of its specifiers.
+    return f'Environment="{name}={value.replace("%", "%%")}"'
+
+
+def _sections(**sections: Iterable[str]) -> str:
+    """Return a unit file of the sections that have lines."""
+    found = {name: list(lines) for name, lines in sections.items()}
+    return "\n".join("\n".join([f"[{name}]", *lines, ""]) for name, lines in found.items() if lines)
+
+
+def labelled(device: Device) -> str:
+    """Return where a member's ZFS label is: on the first of the partitions that zpool makes on a whole disk."""
+    whole_disk = device.name == device.role
+    return partition_path(device.path, 1) if whole_disk else device.path
+
+
+def _key(layout: Layout, dataset: str, encryption: NativeEncryption) -> list[Operation]:
+    layer, unit, services = Layer.SYSTEM, key_unit(dataset), encryption.services
+    prompt = [f"Environment=ZROOT_WAIT={encryption.wait}"]
+    prompt += [_environment("ZROOT_SERVICES", " ".join(services))] if services else []
+    point = _mountpoint(layout, dataset)
+    waits = [f"Requires={unit}", f"After={unit}", *([f"RequiresMountsFor={point}"] if point.startswith("/") else [])]
+    return [
+        target_file(
+            layer,
+            f"{UNITS}/{unit}.d/zroot.conf",
+            f"Say how long {dataset} is asked for at boot, and what waits for it",
+            _sections(Unit=[f"Wants={service}" for service in services], Service=prompt),
+        ),
+        *(
+            target_file(
+                layer,
+                f"{UNITS}/{service}.d/zroot-{escaped(dataset)}.conf",
+                f"Let {service} wait until {dataset} is unlocked",
+                _sections(Unit=waits),
+            )
+            for service in services
+        ),
+    ]
+
+
+def _mountpoint(layout: Layout, dataset: str) -> str:
+    name, _, below = dataset.partition("/")
+    pool = layout.recipe.pool[name]
+    if not below:
+        return pool_mountpoint(name, pool)
+    return next(mountpoint(name, pool, one) for one in pool.dataset if one.name == below)

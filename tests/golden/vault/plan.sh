@@ -1,0 +1,572 @@
+#!/bin/bash
+# Debian with an encrypted pool in a volume for one user
+# Made by zroot 0.1.0. Run by hand it cannot be resumed.
+#
+# ERASES disk a: Virtual disk, 256.0 GB, virtio, serial S1
+#     /dev/disk/by-id/virtio-S1
+#
+# The pool rpool has no redundancy: if its disk fails, all of it is lost. Keep a copy elsewhere.
+# The md array boot has a single member; it can be grown when a second disk comes.
+# crypt.vault passes discards on to the disks: it keeps SSDs fast, and lets whoever has the disk see how much of it is in use, and where, but nothing of what it says.
+set -eu
+again() { # COUNT COMMAND...: once more after a second, at most COUNT times
+    left=$1; shift
+    until "$@"; do
+        [ "$left" -gt 0 ] || return 1
+        left=$((left - 1)); sleep 1
+    done
+}
+status() { # "STATUSES" COMMAND...: succeeds if the command ends with one of them
+    good=$1; shift; ended=0
+    "$@" || ended=$?
+    case " $good " in *" $ended "*) ;; *) return 1 ;; esac
+}
+mkdir -p -m 0700 /run/zroot
+
+fact_install_id=$(cat /proc/sys/kernel/random/uuid) # tells this installation from every other when it is resumed
+fact_disk_guid_a=$(cat /proc/sys/kernel/random/uuid) # names the partition table of a disk
+fact_esp_a=$(od -An -N4 -tx4 /dev/urandom | tr -d ' ' | tr a-f A-F) # names an EFI system partition
+fact_md_boot=$(cat /proc/sys/kernel/random/uuid) # names an md array
+fact_fs_boot=$(cat /proc/sys/kernel/random/uuid) # names a file system
+fact_hostid=$(od -An -N4 -tx4 /dev/urandom | tr -d ' ') # tells ZFS which system has a pool in use
+fact_luks_vault=$(cat /proc/sys/kernel/random/uuid) # names an encrypted member
+fact_machine_id=$(tr -d - </proc/sys/kernel/random/uuid) # tells the installed system from every other
+IFS= read -rsp 'vault-passphrase: ' secret_vault_passphrase; echo
+IFS= read -rsp 'user-password (its crypt(3) hash: mkpasswd): ' secret_user_password; echo
+
+### teardown
+
+# Erase all labels and signatures on disk a
+status '0 1 255' zpool labelclear -f /dev/disk/by-id/virtio-S1
+udevadm settle --timeout=60
+again 10 mdadm --zero-superblock /dev/disk/by-id/virtio-S1
+again 10 wipefs --all /dev/disk/by-id/virtio-S1
+sgdisk --zap-all /dev/disk/by-id/virtio-S1
+again 10 blkdiscard --zeroout --offset=0 --length=1048576 /dev/disk/by-id/virtio-S1
+again 10 blkdiscard --zeroout --offset=255998951424 --length=1048576 /dev/disk/by-id/virtio-S1
+again 20 blockdev --rereadpt /dev/disk/by-id/virtio-S1
+udevadm settle --timeout=60
+
+# Prove that nothing is recognised on disk a any more
+test -b /dev/disk/by-id/virtio-S1
+status 2 blkid --probe --no-part-details /dev/disk/by-id/virtio-S1
+
+### partitions
+
+# Make the partition table of disk a
+status '0 4' sgdisk --clear --set-alignment=2048 --disk-guid="${fact_disk_guid_a}" --new=1:0:+1M --typecode=1:ef02 --change-name=1:bios --new=2:0:+512M --typecode=2:ef00 --change-name=2:esp --new=3:0:+1024M --typecode=3:fd00 --change-name=3:boot --new=4:0:+242601M --typecode=4:bf00 --change-name=4:pool /dev/disk/by-id/virtio-S1
+again 20 blockdev --rereadpt /dev/disk/by-id/virtio-S1
+udevadm settle --timeout=60
+
+# Wait for the partitions to appear
+again 60 test -e /dev/disk/by-id/virtio-S1-part1
+again 60 test -e /dev/disk/by-id/virtio-S1-part2
+again 60 test -e /dev/disk/by-id/virtio-S1-part3
+again 60 test -e /dev/disk/by-id/virtio-S1-part4
+
+# Remove what earlier contents of disk a left inside its new partitions
+again 10 wipefs --all /dev/disk/by-id/virtio-S1-part1 /dev/disk/by-id/virtio-S1-part2 /dev/disk/by-id/virtio-S1-part3 /dev/disk/by-id/virtio-S1-part4
+again 10 blkdiscard --zeroout /dev/disk/by-id/virtio-S1-part1
+again 10 blkdiscard --zeroout --offset=0 --length=1048576 /dev/disk/by-id/virtio-S1-part2
+again 10 blkdiscard --zeroout --offset=535822336 --length=1048576 /dev/disk/by-id/virtio-S1-part2
+again 10 blkdiscard --zeroout --offset=0 --length=1048576 /dev/disk/by-id/virtio-S1-part3
+again 10 blkdiscard --zeroout --offset=1072693248 --length=1048576 /dev/disk/by-id/virtio-S1-part3
+again 10 blkdiscard --zeroout --offset=0 --length=1048576 /dev/disk/by-id/virtio-S1-part4
+again 10 blkdiscard --zeroout --offset=254384537600 --length=1048576 /dev/disk/by-id/virtio-S1-part4
+
+# Prove that the new partitions of disk a are empty
+test -b /dev/disk/by-id/virtio-S1-part1
+status 2 blkid --probe --no-part-details /dev/disk/by-id/virtio-S1-part1
+test -b /dev/disk/by-id/virtio-S1-part2
+status 2 blkid --probe --no-part-details /dev/disk/by-id/virtio-S1-part2
+test -b /dev/disk/by-id/virtio-S1-part3
+status 2 blkid --probe --no-part-details /dev/disk/by-id/virtio-S1-part3
+test -b /dev/disk/by-id/virtio-S1-part4
+status 2 blkid --probe --no-part-details /dev/disk/by-id/virtio-S1-part4
+
+# Format the EFI system partition of disk a
+mkfs.fat -F 32 -n ESP-A -i "${fact_esp_a}" /dev/disk/by-id/virtio-S1-part2
+
+### raid
+
+# Create the md array boot
+mdadm --create /dev/md/boot --run --force --level=1 --metadata=1.2 --bitmap=internal --homehost=any --name=boot --uuid="${fact_md_boot}" --raid-devices=1 /dev/disk/by-id/virtio-S1-part3
+udevadm settle --timeout=60
+
+# Assemble the md array boot
+test -b /dev/md/boot >/dev/null 2>&1 || {
+mdadm --assemble /dev/md/boot --run --homehost=any --uuid="${fact_md_boot}" /dev/disk/by-id/virtio-S1-part3
+udevadm settle --timeout=60
+}
+
+# Make the ext4 file system of boot
+wipefs --all /dev/md/boot
+mkfs.ext4 -q -E lazy_itable_init=0,lazy_journal_init=0 -U "${fact_fs_boot}" -L boot /dev/md/boot
+
+### pools
+
+# Take the host id that the new system will have
+zgenhostid -f "${fact_hostid}"
+
+# Create the pool rpool
+zpool create -f -o ashift=12 -o autotrim=on -O mountpoint=none -O canmount=off -O compression=lz4 -O acltype=posixacl -O xattr=sa -O dnodesize=auto -O relatime=on -R /mnt/zroot rpool /dev/disk/by-id/virtio-S1-part4
+
+# Import the pool rpool
+zpool list -H -o name rpool >/dev/null 2>&1 || {
+zpool import -N -R /mnt/zroot -d /dev/disk/by-id/virtio-S1-part4 rpool
+}
+
+### datasets
+
+# Create the dataset rpool/ROOT
+zfs create -u -o canmount=off -o mountpoint=none rpool/ROOT
+
+# Create the dataset rpool/ROOT/debian
+zfs create -u -o canmount=noauto -o mountpoint=/ rpool/ROOT/debian
+
+# Create the dataset rpool/home
+zfs create -u -o mountpoint=/home rpool/home
+
+# Create the dataset rpool/home/root
+zfs create -u -o mountpoint=/root rpool/home/root
+
+# Create the dataset rpool/srv
+zfs create -u -o mountpoint=/srv rpool/srv
+
+# Create the dataset rpool/var
+zfs create -u -o canmount=off -o mountpoint=/var rpool/var
+
+# Create the dataset rpool/var/log
+zfs create -u rpool/var/log
+
+# Create the dataset rpool/var/cache
+zfs create -u -o com.sun:auto-snapshot=false rpool/var/cache
+
+# Create the volume rpool/pvol
+zfs create -V 4G rpool/pvol
+udevadm settle --timeout=60
+
+# Name rpool/ROOT/debian as the root file system
+zpool set bootfs=rpool/ROOT/debian rpool
+
+### encryption
+
+# Encrypt vault with LUKS2
+printf '%s\n' "${secret_vault_passphrase}" | cryptsetup luksFormat --type=luks2 --cipher=aes-xts-plain64 --key-size=512 --hash=sha256 --pbkdf=argon2id --pbkdf-memory=524288 --pbkdf-parallel=4 --pbkdf-force-iterations=4 --sector-size=4096 --uuid="${fact_luks_vault}" --label=vault --batch-mode /dev/zvol/rpool/pvol
+udevadm settle --timeout=60
+
+# Test the passphrase of vault
+printf '%s\n' "${secret_vault_passphrase}" | cryptsetup open --test-passphrase --type=luks2 /dev/zvol/rpool/pvol
+
+# Open vault
+test -b /dev/mapper/vault >/dev/null 2>&1 || {
+printf '%s\n' "${secret_vault_passphrase}" | cryptsetup open --type=luks2 --allow-discards /dev/zvol/rpool/pvol vault
+udevadm settle --timeout=60
+}
+
+### pools
+
+# Create the pool user
+zpool create -f -o ashift=12 -o autoexpand=on -o autotrim=on -O mountpoint=/home/user -O canmount=off -O checksum=sha256 -O compression=lz4 -O acltype=posixacl -O xattr=sa -O dnodesize=auto -O relatime=on -O org.openzfs.systemd:requires=zroot-pool@user.service -O org.openzfs.systemd:after=zroot-pool@user.service -O org.openzfs.systemd:nofail=on -O org.openzfs.systemd:wanted-by=zroot-pool@user.service -R /mnt/zroot user /dev/mapper/vault
+
+# Import the pool user
+zpool list -H -o name user >/dev/null 2>&1 || {
+zpool import -N -R /mnt/zroot -d /dev/mapper/vault user
+}
+
+### datasets
+
+# Create the dataset user/Documents
+zfs create -u -o canmount=off user/Documents
+
+# Create the dataset user/Documents/Private
+zfs create -u user/Documents/Private
+
+# Let user 1000 manage user without being root
+zfs allow -u 1000 create,destroy,snapshot,rollback,send,receive,hold,release,mount user
+
+# Mount rpool/ROOT/debian as / of the new system
+mountpoint --quiet /mnt/zroot >/dev/null 2>&1 || {
+mkdir --parents /mnt/zroot
+zfs mount rpool/ROOT/debian
+}
+
+# Mount /dev/md/boot as /boot of the new system
+mountpoint --quiet /mnt/zroot/boot >/dev/null 2>&1 || {
+mkdir --parents /mnt/zroot/boot
+mount --types ext4 /dev/md/boot /mnt/zroot/boot
+}
+
+# Mount rpool/home as /home of the new system
+mountpoint --quiet /mnt/zroot/home >/dev/null 2>&1 || {
+mkdir --parents /mnt/zroot/home
+zfs mount rpool/home
+}
+
+# Mount rpool/home/root as /root of the new system
+mountpoint --quiet /mnt/zroot/root >/dev/null 2>&1 || {
+mkdir --parents /mnt/zroot/root
+zfs mount rpool/home/root
+}
+
+# Mount rpool/srv as /srv of the new system
+mountpoint --quiet /mnt/zroot/srv >/dev/null 2>&1 || {
+mkdir --parents /mnt/zroot/srv
+zfs mount rpool/srv
+}
+
+# Mount rpool/var/cache as /var/cache of the new system
+mountpoint --quiet /mnt/zroot/var/cache >/dev/null 2>&1 || {
+mkdir --parents /mnt/zroot/var/cache
+zfs mount rpool/var/cache
+}
+
+# Mount rpool/var/log as /var/log of the new system
+mountpoint --quiet /mnt/zroot/var/log >/dev/null 2>&1 || {
+mkdir --parents /mnt/zroot/var/log
+zfs mount rpool/var/log
+}
+
+# Mount user/Documents/Private as /home/user/Documents/Private of the new system
+mountpoint --quiet /mnt/zroot/home/user/Documents/Private >/dev/null 2>&1 || {
+mkdir --parents /mnt/zroot/home/user/Documents/Private
+zfs mount user/Documents/Private
+}
+
+### system
+
+# Copy the live system to the new root
+unsquashfs -force -quiet -exclude-file /dev/stdin -dest /mnt/zroot /run/initramfs/live/LiveOS/squashfs.img <<'END'
+opt/zroot
+usr/local/bin/zroot
+etc/zroot-image
+etc/profile.d/zroot-live.sh
+etc/systemd/system.control
+etc/udev/rules.d/64-md-raid-assembly.rules
+etc/udev/rules.d/69-lvm.rules
+etc/hostid
+etc/hostname
+etc/machine-id
+var/lib/dbus/machine-id
+etc/ssh/ssh_host_*
+var/lib/systemd/random-seed
+var/lib/systemd/credential.secret
+var/lib/dkms/mok.*
+var/lib/shim-signed/mok
+etc/zfs/zpool.cache
+etc/apt/sources.list
+etc/apt/sources.list.d/*
+etc/apt/apt.conf.d/*proxy*
+var/lib/apt/lists/*_*
+var/cache/apt/*.bin
+root/.bash_history
+boot/initrd.img-*
+END
+
+# Mount /mnt/zroot/proc for programs that run in the target
+mountpoint -q /mnt/zroot/proc >/dev/null 2>&1 || {
+mount --types proc proc /mnt/zroot/proc
+}
+
+# Mount /mnt/zroot/sys for programs that run in the target
+mountpoint -q /mnt/zroot/sys >/dev/null 2>&1 || {
+mount --types sysfs sysfs /mnt/zroot/sys
+}
+
+# Mount /mnt/zroot/dev for programs that run in the target
+mountpoint -q /mnt/zroot/dev >/dev/null 2>&1 || {
+mount --bind /dev /mnt/zroot/dev
+}
+
+# Mount /mnt/zroot/run for programs that run in the target
+mountpoint -q /mnt/zroot/run >/dev/null 2>&1 || {
+mount --types tmpfs --options mode=0755,nosuid,nodev tmpfs /mnt/zroot/run
+}
+
+# Give the system the host id under which its pool is made
+zgenhostid -f -o /mnt/zroot/etc/hostid "${fact_hostid}"
+
+# Give the system its machine id
+mkdir -p /mnt/zroot/etc
+cat >/mnt/zroot/etc/machine-id <<END
+${fact_machine_id}
+END
+chmod 0444 /mnt/zroot/etc/machine-id
+
+# Name the machine
+mkdir -p /mnt/zroot/etc
+cat >/mnt/zroot/etc/hostname <<'END'
+debian
+END
+chmod 0644 /mnt/zroot/etc/hostname
+
+# Name the machine to itself
+mkdir -p /mnt/zroot/etc
+cat >/mnt/zroot/etc/hosts <<'END'
+127.0.0.1	localhost
+127.0.1.1	debian
+::1	localhost ip6-localhost ip6-loopback
+END
+chmod 0644 /mnt/zroot/etc/hosts
+
+# Make the ssh host keys
+ssh-keygen -A -f /mnt/zroot
+
+# Set the language
+mkdir -p /mnt/zroot/etc/default
+cat >/mnt/zroot/etc/default/locale <<'END'
+LANG=en_US.UTF-8
+END
+chmod 0644 /mnt/zroot/etc/default/locale
+
+# Set the time zone Etc/UTC
+ln --symbolic --force --no-dereference /usr/share/zoneinfo/Etc/UTC /mnt/zroot/etc/localtime
+
+# Name the time zone
+mkdir -p /mnt/zroot/etc
+cat >/mnt/zroot/etc/timezone <<'END'
+Etc/UTC
+END
+chmod 0644 /mnt/zroot/etc/timezone
+
+# Name the package sources, security updates too
+mkdir -p /mnt/zroot/etc/apt/sources.list.d
+cat >/mnt/zroot/etc/apt/sources.list.d/debian.sources <<'END'
+Types: deb
+URIs: http://deb.example.org/debian
+Suites: trixie trixie-updates
+Components: main contrib non-free-firmware
+Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
+
+Types: deb
+URIs: 
+Suites: trixie-security
+Components: main contrib non-free-firmware
+Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
+END
+chmod 0644 /mnt/zroot/etc/apt/sources.list.d/debian.sources
+
+# Configure wired network interfaces by DHCP
+mkdir -p /mnt/zroot/etc/systemd/network
+cat >/mnt/zroot/etc/systemd/network/20-wired.network <<'END'
+[Match]
+Name=en* eth*
+
+[Network]
+DHCP=yes
+
+[Link]
+RequiredForOnline=no
+END
+chmod 0644 /mnt/zroot/etc/systemd/network/20-wired.network
+
+# Write fstab
+mkdir -p /mnt/zroot/etc
+cat >/mnt/zroot/etc/fstab <<END
+# <file system> <mount point> <type> <options> <dump> <pass>
+UUID=${fact_fs_boot} /boot ext4 defaults,nofail 0 2
+END
+chmod 0644 /mnt/zroot/etc/fstab
+
+# Write crypttab
+mkdir -p /mnt/zroot/etc
+cat >/mnt/zroot/etc/crypttab <<END
+# <name> <device> <key> <options>
+vault UUID=${fact_luks_vault} none luks,discard,nofail,timeout=90,x-systemd.device-timeout=110
+END
+chmod 0644 /mnt/zroot/etc/crypttab
+
+# Write mdadm.conf
+mkdir -p /mnt/zroot/etc/mdadm
+cat >/mnt/zroot/etc/mdadm/mdadm.conf <<END
+HOMEHOST <ignore>
+MAILADDR root
+POLICY action=re-add
+ARRAY /dev/md/boot metadata=1.2 UUID=${fact_md_boot}
+END
+chmod 0644 /mnt/zroot/etc/mdadm/mdadm.conf
+
+# List the datasets of rpool for the ZFS mount generator
+mkdir --parents /mnt/zroot/etc/zfs/zfs-list.cache
+zfs list -H -t filesystem -o name,mountpoint,canmount,atime,relatime,devices,exec,readonly,setuid,nbmand,encroot,keylocation,org.openzfs.systemd:requires,org.openzfs.systemd:requires-mounts-for,org.openzfs.systemd:before,org.openzfs.systemd:after,org.openzfs.systemd:wanted-by,org.openzfs.systemd:required-by,org.openzfs.systemd:nofail,org.openzfs.systemd:ignore -r rpool >/mnt/zroot/etc/zfs/zfs-list.cache/rpool
+sed --in-place --regexp-extended 's,^([^\t]+\t)/mnt/zroot(\t),\1/\2,;s,^([^\t]+\t)/mnt/zroot/,\1/,' /mnt/zroot/etc/zfs/zfs-list.cache/rpool
+test -s /mnt/zroot/etc/zfs/zfs-list.cache/rpool
+
+# List the datasets of user for the ZFS mount generator
+mkdir --parents /mnt/zroot/etc/zfs/zfs-list.cache
+zfs list -H -t filesystem -o name,mountpoint,canmount,atime,relatime,devices,exec,readonly,setuid,nbmand,encroot,keylocation,org.openzfs.systemd:requires,org.openzfs.systemd:requires-mounts-for,org.openzfs.systemd:before,org.openzfs.systemd:after,org.openzfs.systemd:wanted-by,org.openzfs.systemd:required-by,org.openzfs.systemd:nofail,org.openzfs.systemd:ignore -r user >/mnt/zroot/etc/zfs/zfs-list.cache/user
+sed --in-place --regexp-extended 's,^([^\t]+\t)/mnt/zroot(\t),\1/\2,;s,^([^\t]+\t)/mnt/zroot/,\1/,' /mnt/zroot/etc/zfs/zfs-list.cache/user
+test -s /mnt/zroot/etc/zfs/zfs-list.cache/user
+
+# Say what the pool user lies on
+mkdir -p /mnt/zroot/etc/systemd/system/zroot-pool@user.service.d
+cat >/mnt/zroot/etc/systemd/system/zroot-pool@user.service.d/zroot.conf <<'END'
+[Unit]
+Wants=systemd-cryptsetup@vault.service
+After=systemd-cryptsetup@vault.service
+
+[Service]
+Environment=ZROOT_WAIT=20
+Environment="ZROOT_DEVICES=/dev/mapper/vault"
+END
+chmod 0644 /mnt/zroot/etc/systemd/system/zroot-pool@user.service.d/zroot.conf
+
+# Import the pool user at every start
+systemctl --quiet --root=/mnt/zroot enable zroot-pool@user.service
+
+# Say how much compressed swap in RAM
+mkdir -p /mnt/zroot/etc/systemd
+cat >/mnt/zroot/etc/systemd/zram-generator.conf <<'END'
+[zram0]
+zram-size = min(ram / 2, 4096)
+END
+chmod 0644 /mnt/zroot/etc/systemd/zram-generator.conf
+
+# Create the user user, who may use sudo
+status '0 6' userdel --root /mnt/zroot user
+useradd --root /mnt/zroot --uid 1000 --user-group --create-home --shell /bin/bash --groups adm,sudo --comment '' user
+
+# Set the password of user
+printf '%s' user:"${secret_user_password}"'
+' | chpasswd --encrypted --root /mnt/zroot
+
+# Give user the home, with what is mounted in it
+cp --recursive --no-target-directory /mnt/zroot/etc/skel /mnt/zroot/home/user
+chmod 0700 /mnt/zroot/home/user
+chown --recursive 1000:1000 /mnt/zroot/home/user
+
+# Say what is snapshotted, and how often
+mkdir -p /mnt/zroot/etc/sanoid
+cat >/mnt/zroot/etc/sanoid/sanoid.conf <<'END'
+[user/Documents/Private]
+use_template = hourly
+recursive = yes
+
+[template_hourly]
+hourly = 24
+daily = 7
+weekly = 4
+monthly = 0
+yearly = 0
+autosnap = yes
+autoprune = yes
+END
+chmod 0644 /mnt/zroot/etc/sanoid/sanoid.conf
+
+### boot
+
+# List the members that the initramfs opens
+test -e /run/zroot/early/etc/zroot/members >/dev/null 2>&1 || {
+mkdir -p /run/zroot/early/etc/zroot
+cat >/run/zroot/early/etc/zroot/members <<'END'
+
+END
+chmod 0644 /run/zroot/early/etc/zroot/members
+}
+
+# Complete the initramfs with this machine's host id, members and keyboard
+cp /mnt/zroot/etc/hostid /mnt/zroot/etc/hostname /run/zroot/early/etc/
+chroot /mnt/zroot /usr/lib/zroot/keymap >/run/zroot/early/etc/zroot/keymap
+cp /boot/initrd.img-6.12.0-zroot-amd64 /mnt/zroot/boot/initrd.img-6.12.0-zroot-amd64.new
+truncate --size=%4 /mnt/zroot/boot/initrd.img-6.12.0-zroot-amd64.new
+printf '%s' 'etc
+etc/hostid
+etc/hostname
+etc/zroot
+etc/zroot/members
+etc/zroot/keymap
+' | cpio --create --format=newc --owner=0:0 --quiet --file=/run/zroot/early.cpio --directory=/run/zroot/early
+dd if=/run/zroot/early.cpio of=/mnt/zroot/boot/initrd.img-6.12.0-zroot-amd64.new oflag=append conv=notrunc,fsync status=none
+mv /mnt/zroot/boot/initrd.img-6.12.0-zroot-amd64.new /mnt/zroot/boot/initrd.img-6.12.0-zroot-amd64
+
+# Configure GRUB
+mkdir -p /mnt/zroot/etc/default
+cat >/mnt/zroot/etc/default/grub <<'END'
+GRUB_DEFAULT=0
+GRUB_TIMEOUT=3
+GRUB_DISTRIBUTOR=Debian
+GRUB_CMDLINE_LINUX_DEFAULT="quiet"
+GRUB_CMDLINE_LINUX="root=zfs:rpool/ROOT/debian zroot.wait=20"
+GRUB_DISABLE_OS_PROBER=true
+END
+chmod 0644 /mnt/zroot/etc/default/grub
+
+# List the boot loaders to keep up to date
+mkdir -p /mnt/zroot/etc/zroot
+cat >/mnt/zroot/etc/zroot/boot <<END
+bios /dev/disk/by-id/virtio-S1
+esp ${fact_esp_a}
+END
+chmod 0644 /mnt/zroot/etc/zroot/boot
+
+# Tell the ESPs' GRUB where /boot is
+mkdir -p /mnt/zroot/etc/zroot
+cat >/mnt/zroot/etc/zroot/esp-grub.cfg <<END
+search.fs_uuid ${fact_fs_boot} root
+set prefix=(\$root)/grub
+configfile \$prefix/grub.cfg
+END
+chmod 0644 /mnt/zroot/etc/zroot/esp-grub.cfg
+
+# Write GRUB's menu
+mkdir --parents /mnt/zroot/boot/grub
+chroot /mnt/zroot update-grub
+
+# Install GRUB for BIOS and UEFI on every disk
+chroot /mnt/zroot /usr/lib/zroot/boot-refresh
+
+# Enter the ESP of disk a in the firmware's boot list
+{
+efibootmgr --create --disk /dev/disk/by-id/virtio-S1 --part 2 --label 'Debian on disk a' --loader '\EFI\debian\shimx64.efi'
+} || echo 'This may fail; going on.'
+
+# Check that /boot holds a kernel, its initramfs and a menu that starts this root
+test -s /mnt/zroot/boot/vmlinuz-6.12.0-zroot-amd64
+test -s /mnt/zroot/boot/initrd.img-6.12.0-zroot-amd64
+grep --quiet --fixed-strings root=zfs:rpool/ROOT/debian /mnt/zroot/boot/grub/grub.cfg
+
+### finish
+
+# Give /home/user/Documents/Private to the user 1000:1000
+chown 1000:1000 /mnt/zroot/home/user/Documents/Private
+
+# Keep recipe, plan, journal and log in the new system
+: # zroot would save its recipe, plan, journal and log to /mnt/zroot/var/log/zroot here
+
+# Take the snapshot of the fresh system
+zfs snapshot rpool/ROOT/debian@install
+
+# Unmount /mnt/zroot/run
+again 10 umount /mnt/zroot/run
+
+# Unmount /mnt/zroot/dev
+again 10 umount /mnt/zroot/dev
+
+# Unmount /mnt/zroot/sys
+again 10 umount /mnt/zroot/sys
+
+# Unmount /mnt/zroot/proc
+again 10 umount /mnt/zroot/proc
+
+# Unmount /mnt/zroot/boot
+again 10 umount /mnt/zroot/boot
+
+# Export the pool user
+test '!' -e /proc/spl/kstat/zfs/user >/dev/null 2>&1 || {
+again 10 zpool export user
+}
+
+# Close vault
+test '!' -e /dev/mapper/vault >/dev/null 2>&1 || {
+again 10 cryptsetup close vault
+}
+
+# Export the pool rpool
+test '!' -e /proc/spl/kstat/zfs/rpool >/dev/null 2>&1 || {
+again 10 zpool export rpool
+}
+
+# Stop the array boot
+test '!' -e /dev/md/boot >/dev/null 2>&1 || {
+again 10 mdadm --stop /dev/md/boot
+}
