@@ -100,6 +100,9 @@ def _parser() -> argparse.ArgumentParser:
             "--disk", action="append", default=[], metavar="ROLE=SERIAL", help="bind a role of the recipe to a disk"
         )
     _add_apply_options(apply)
+    drill = add("drill", _drill, "damage a file of its own on one member of a redundant pool, and see ZFS repair it")
+    drill.add_argument("pool", metavar="POOL")
+    drill.add_argument("--yes-damage", metavar="POOL", help="agree without being asked, by naming the pool again")
     add("record", _record, "print this machine as a file, for --machine and for bug reports; no secrets")
     add("schema", _schema, "print the JSON Schema of recipes")
     add("version", _version, "print the version")
@@ -283,6 +286,24 @@ def _apply(arguments: argparse.Namespace) -> int:
     if outcome.exit != Exit.DONE:
         print(outcome.words, file=sys.stderr)
     return outcome.exit
+
+
+def _drill(arguments: argparse.Namespace) -> int:
+    from installer.run.drill import drill, target
+
+    found = target(arguments.pool)
+    print(found.words)
+    agreed = arguments.yes_damage
+    if agreed is None and sys.stdin.isatty():
+        agreed = input(f"Type the pool's name to agree ({arguments.pool}): ")
+    if agreed != arguments.pool:
+        hint = f"Without a terminal: zroot drill {arguments.pool} --yes-damage {arguments.pool}"
+        raise Refusal(f"Nobody agreed that {arguments.pool} may be damaged; nothing was done.", hint=hint)
+    report = drill(found, say=lambda words: print(words, flush=True))
+    print(f"zpool: {report.scan}")
+    print(f"ZFS counted {report.errors} checksum errors on {report.member}; they are cleared.")
+    print(f"{report.repaired} of {report.damaged} bytes are whole again. The file is removed; the pool is healthy.")
+    return Exit.DONE
 
 
 def _record(arguments: argparse.Namespace) -> int:

@@ -55,6 +55,7 @@ PACKAGES = {
     "udevadm": "udev",
     "unsquashfs": "squashfs-tools",
     "wipefs": "util-linux",
+    "zdb": "zfsutils-linux",
     "zfs": "zfsutils-linux",
     "zgenhostid": "zfsutils-linux",
     "zpool": "zfsutils-linux",
