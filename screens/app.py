@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 os.environ.setdefault("TEXTUAL_DISABLE_KITTY_KEY", "1")  # consoles and serial lines do not know it
 
+from rich.console import RenderableType
 from textual import work
 from textual.app import App
-from textual.binding import BindingType
+from textual.binding import Binding, BindingType
 from textual.events import Resize
 from textual.geometry import Offset
+from textual.screen import Screen
 from textual.widgets import Input
 from textual.worker import get_current_worker
 
@@ -36,6 +38,7 @@ from screens.shell import open_shell
 from screens.step import Help, Left, Move, Step, TooSmall, fits
 from screens.system import System
 from screens.welcome import Welcome
+from screens.wire import Wire
 
 STEPS: Sequence[type[Step]] = (Welcome, Disks, Layout, Redundancy, Encrypt, PoolStep, Bootloader, System, Review)
 """In their order."""
@@ -46,7 +49,7 @@ class Guided(App[int]):
 
     ENABLE_COMMAND_PALETTE = False
     CSS = theme.CSS
-    BINDINGS: ClassVar[list[BindingType]] = []
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+l", "paint", "paint", show=False, priority=True)]
 
     def __init__(self, client: Client, *, answers: Answers | None = None) -> None:
         super().__init__(ansi_color=True)
@@ -55,8 +58,12 @@ class Guided(App[int]):
         self.animation_level = "none"
         self.desk = Desk(client, steps=sum(1 for step in STEPS if step.number))
         self.answers = answers or Answers(serial_console=client.on_serial_line())
+        self._wire = Wire()
+        self._painted: Screen[Any] | None = None
+        """What was written to the terminal last."""
 
     def on_mount(self) -> None:
+        self.app_resume_signal.subscribe(self, lambda _: self.action_paint())
         self.watch_machine()
         self.guide()
 
@@ -115,7 +122,21 @@ class Guided(App[int]):
                 # One that is not mounted yet reads the desk when it is.
                 screen.machine_changed(machine) if machine else screen.machine_lost(trouble)
 
+    def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
+        # A new screen is written whole: what a line has garbled does not stay for long.
+        if self._painted is not screen:
+            self._painted = screen
+            self._wire.forget()
+        if renderable is not None and not (self.is_headless or self._batch_count):
+            renderable = self._wire.news(renderable, self.size, self.console)
+        super()._display(screen, renderable)
+
+    def action_paint(self) -> None:
+        """Write the whole screen again: something else may have written over it."""
+        super()._display(self.screen, self._wire.whole(self.size))
+
     def on_resize(self, event: Resize) -> None:
+        self.action_paint()
         if not fits(event.size) and not isinstance(self.screen, TooSmall):
             self.push_screen(TooSmall())
 

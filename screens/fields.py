@@ -285,7 +285,7 @@ class Field(Vertical):
     def compose(self) -> ComposeResult:
         with Horizontal(classes="row"):
             yield Static(self._label, classes="label", markup=False)
-            yield Static("»", classes="mark", markup=False)
+            yield Static("", classes="mark", markup=False)
             yield self.control
         yield Static("", classes="problem", markup=False)
 
@@ -297,8 +297,9 @@ class Field(Vertical):
     def say(self, problem: str) -> None:
         """Show what is wrong, or nothing."""
         message = self.query_one(".problem", Static)
-        message.update(Content(f"! {problem}") if problem else "")
-        message.display = bool(problem)
+        if message.display or problem:  # a new layout takes long
+            message.update(Content(f"! {problem}") if problem else "")
+            message.display = bool(problem)
 
     def on_mount(self) -> None:
         self.query_one(".problem").display = False
@@ -308,6 +309,8 @@ class Field(Vertical):
 
     def on_descendant_focus(self, event: DescendantFocus) -> None:
         self.add_class("-here")
+        self.query_one(".mark", Static).update("»", layout=False)
 
     def on_descendant_blur(self, event: DescendantBlur) -> None:
         self.remove_class("-here")
+        self.query_one(".mark", Static).update("", layout=False)

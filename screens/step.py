@@ -148,7 +148,7 @@ class Step(Screen[Left]):
     def on_screen_suspend(self) -> None:
         # A window in front has keys of its own; those of this screen do nothing meanwhile.
         if self.is_attached:
-            self.query_one("#keys", Static).update("")
+            self.query_one("#keys", Static).update("", layout=False)
 
     def show_keys(self) -> None:
         """List the keys that work."""
@@ -156,7 +156,7 @@ class Step(Screen[Left]):
         for _, binding, enabled, _ in self.active_bindings.values():
             if binding.show and enabled:
                 shown.setdefault(binding.key_display or binding.key, binding.description)
-        self.query_one("#keys", Static).update(theme.keys(shown))
+        self.query_one("#keys", Static).update(theme.keys(shown), layout=False)
 
     def on_changed(self, event: Changed) -> None:
         answers = self.collect()
@@ -175,7 +175,7 @@ class Step(Screen[Left]):
 
     def on_descendant_focus(self, event: DescendantFocus) -> None:
         field = self._field_of(event.widget)
-        self.query_one("#help", Static).update(Content(field.reason if field else ""))
+        self.query_one("#help", Static).update(Content(field.reason if field else ""), layout=False)
         self.show_keys()
 
     def action_next(self) -> None:

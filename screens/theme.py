@@ -35,9 +35,8 @@ Bar { height: 1; color: ansi_blue; background: ansi_bright_white; text-style: re
 Field { height: auto; }
 Field .row { height: auto; }
 Field .label { width: 20; }
-Field .mark { width: 2; visibility: hidden; color: $primary; text-style: bold; }
+Field .mark { width: 2; height: 1; color: $primary; text-style: bold; }
 Field.-here .label { text-style: bold; }
-Field.-here .mark { visibility: visible; }
 Field Entry { width: 1fr; max-width: 54; }
 Field Pick { width: 1fr; height: auto; }
 Field .problem { color: $error; text-style: bold; padding-left: 22; height: auto; }
