@@ -26,7 +26,12 @@ def step(screen: Terminal, number: int, focused: str = "") -> None:
     """Wait for a step, and until the focus is where typing begins: what is typed before that is lost."""
     screen.wait_for(f"step {number} of", within=SCREEN)
     if focused:
-        screen.wait_for(re.compile(rf"{focused} +»"), within=SCREEN)
+        focus(screen, focused)
+
+
+def focus(screen: Terminal, label: str) -> None:
+    """Wait until a field has the focus."""
+    screen.wait_for(re.compile(rf"{label} +»"), within=SCREEN)
 
 
 def answer(screen: Terminal) -> None:
@@ -43,6 +48,7 @@ def answer(screen: Terminal) -> None:
     step(screen, 4, "Passphrase")
     screen.type(PASSPHRASE)
     screen.press("enter")
+    focus(screen, "The same again")
     screen.type(PASSPHRASE)
     screen.press("enter", "f10")
     step(screen, 5)
@@ -52,6 +58,7 @@ def answer(screen: Terminal) -> None:
     step(screen, 7, "Host name")
     screen.type("guided")
     screen.press("enter")
+    focus(screen, "User")
     screen.type(USER)
     screen.press("enter", "f10")
     screen.wait_for("of them destroy what is on 2 disks", within=SCREEN)
