@@ -14,7 +14,7 @@ from installer.plan.names import TARGET, partition_path
 from installer.plan.operation import Layer, Operation
 from installer.plan.steps import command, programs, target_file
 from installer.recipe import stack
-from installer.recipe.model import Crypt, NativeEncryption
+from installer.recipe.model import NativeEncryption
 
 PROMPT = 90
 """Seconds that systemd asks for a member's passphrase; the initramfs asks for the root pool's as long as it takes."""
@@ -77,11 +77,22 @@ def _below(layout: Layout, reference: str) -> tuple[str, ...]:
     return stack.everything_below(layout.recipe, reference)
 
 
-def crypttab_options(layout: Layout, crypt: Crypt) -> tuple[str, ...]:
+def crypttab_options(layout: Layout, name: str) -> tuple[str, ...]:
     """Return the options of a member that the running system opens: it is asked for and waited for a bounded time."""
+    crypt = layout.recipe.crypt[name]
     on_pool = any(lower.startswith(("zvol.", "file.")) for lower in _below(layout, crypt.over))
     appears = layout.recipe.boot.wait + (PROMPT if on_pool else 0)
-    return ("nofail", f"timeout={PROMPT}", f"x-systemd.device-timeout={appears}")
+    # What is typed for one device is tried on all that ask at that moment; a device that stands alone would spend one of
+    # its three tries on it, and show its prompt again.
+    alone = _devices_of_secret(layout, crypt.secret) == 1
+    cache = ("password-cache=no",) if alone and crypt.unlock == "passphrase" else ()
+    return ("nofail", f"timeout={PROMPT}", f"x-systemd.device-timeout={appears}", *cache)
+
+
+def _devices_of_secret(layout: Layout, secret: str) -> int:
+    early = in_initramfs(layout)
+    layers = [name for name, crypt in layout.recipe.crypt.items() if crypt.secret == secret and name not in early]
+    return sum(len(layout.members(f"crypt.{name}")) for name in layers)
 
 
 def systemd_properties(layout: Layout, dataset: str) -> dict[str, str]:

@@ -101,7 +101,7 @@ def _options(layout: Layout, name: str) -> str:
     crypt = layout.recipe.crypt[name]
     size = [f"keyfile-size={int(crypt.key_size)}"] if crypt.key and crypt.key_size else []
     early = name in in_initramfs(layout)
-    opened = ("noauto", "x-initrd.attach") if early else crypttab_options(layout, crypt)
+    opened = ("noauto", "x-initrd.attach") if early else crypttab_options(layout, name)
     return ",".join(["luks", *(["discard"] if crypt.discard else []), *size, *opened])
 
 

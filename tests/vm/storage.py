@@ -6,8 +6,10 @@ import contextlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from installer.recipe.load import parse
 from installer.recipe.model import Firmware
-from tests.vm.installs import INSTALL
+from installer.recipe.secrets import needed
+from tests.vm.installs import INSTALL, SECRETS
 from tests.vm.kvm import accelerator
 from tests.vm.places import RESULTS
 from tests.vm.qemu import Machine, blank
@@ -41,3 +43,24 @@ def live(name: str, *, iso: Path, files: Mapping[str, str]) -> Iterator[Console]
         console.output(f"mkdir {FOLDER} && mount --options ro /dev/disk/by-label/ZROOT /mnt && cp /mnt/* {FOLDER}")
         console.output(f"umount /mnt && chmod 600 {FOLDER}/*")
         yield console
+
+
+def secrets_of(stack: Path) -> dict[str, str]:
+    """Return the secrets that a recipe names, each another one."""
+    names = [need.name for need in needed(parse(stack.read_text()))]
+    return {name: SECRETS.get(name, f"{name} and a word more") for name in names}
+
+
+def passphrase(stack: Path, name: str) -> str:
+    """Return the command that prints a secret of a stack in the live system, without a newline."""
+    program = f"import tomllib; print(tomllib.load(open('{FOLDER}/{stack.stem}.secrets', 'rb'))['{name}'], end='')"
+    return f'python3 -c "{program}"'
+
+
+def apply(console: Console, stack: Path) -> None:
+    """Carry a stack's recipe out."""
+    recipe = parse(stack.read_text())
+    erase = " ".join(f"--erase {disk.serial}" for disk in recipe.disks.values())
+    secrets = f"--secrets {FOLDER}/{stack.stem}.secrets" if needed(recipe) else ""
+    made = console.run(f"zroot apply {FOLDER}/{stack.name} {secrets} {erase}", within=INSTALL)
+    assert made.status == 0, made.output

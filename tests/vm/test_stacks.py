@@ -15,10 +15,9 @@ from installer.plan.layout import Layout
 from installer.plan.names import TARGET
 from installer.recipe.load import parse
 from installer.recipe.model import CryptKind, Pool, Recipe
-from installer.recipe.secrets import needed
 from tests.vm import storage
-from tests.vm.installs import INSTALL, SECRETS
 from tests.vm.serial import Console
+from tests.vm.storage import apply, passphrase, secrets_of
 
 pytestmark = [pytest.mark.vm, pytest.mark.slow]
 
@@ -30,7 +29,7 @@ def live(iso: Path) -> Generator[Console]:
     """A live system with four disks and all the recipes at /stacks."""
     texts = {path.name: path.read_text() for path in STACKS}
     secrets = {f"{path.stem}.secrets": tomlkit.dumps(secrets_of(path)) for path in STACKS}
-    with live_system(iso, "stacks", {**texts, **secrets}) as console:
+    with storage.live("stacks", iso=iso, files={**texts, **secrets}) as console:
         yield console
 
 

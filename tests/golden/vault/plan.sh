@@ -372,7 +372,7 @@ chmod 0644 /mnt/zroot/etc/fstab
 mkdir -p /mnt/zroot/etc
 cat >/mnt/zroot/etc/crypttab <<END
 # <name> <device> <key> <options>
-vault UUID=${fact_luks_vault} none luks,discard,nofail,timeout=90,x-systemd.device-timeout=110
+vault UUID=${fact_luks_vault} none luks,discard,nofail,timeout=90,x-systemd.device-timeout=110,password-cache=no
 END
 chmod 0644 /mnt/zroot/etc/crypttab
 
