@@ -53,6 +53,53 @@ def test_refuses_different_logical_sectors_in_one_vdev() -> None:
     assert "pool.tank.vdevs[0]" in words
 
 
+def test_tells_what_stays_unused_of_a_larger_whole_disk() -> None:
+    """Fault 14."""
+    made = plan(recipe(data("mirror", "disk.a", "disk.b")), machine(disk("sda"), disk("sdb", size=8 * GIB + 2**28)))
+    assert any("Disk b is larger than the smallest disk of its mirror" in note for note in made.notes)
+    assert any("256.0 MiB) of it stay unused" in note for note in made.notes)
+
+
+def test_refuses_a_spare_that_fits_nowhere_with_the_numbers() -> None:
+    body = data("mirror", "disk.a", "disk.b").replace(
+        "vdevs = [", 'vdevs = [{ kind = "single", over = "disk.c", role = "spare" }, '
+    )
+    three = (disk("sda"), disk("sdb"))
+    words = refusal(recipe(body, disks="abc"), machine(*three, disk("sdc", size=4 * GIB)))
+    assert "is smaller than every member" in words
+    assert "4.3 GB (4.0 GiB), the smallest member 8.6 GB (8.0 GiB)" in words
+    plan(recipe(body, disks="abc"), machine(*three, disk("sdc")))
+
+
+def test_refuses_an_owner_of_what_is_not_mounted() -> None:
+    body = data("mirror", "disk.a", "disk.b") + '[[pool.tank.dataset]]\nname = "v"\nsize = "1G"\nowner = "1000"\n'
+    assert "pool.tank.dataset[0].owner: v is not mounted" in refusal(recipe(body), machine())
+
+
+CRYPT = '[[partition]]\nname = "data"\nsize = "rest"\ntype = "8300"\n\n[crypt.data]\nover = "partition.data"\n'
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ('kind = "luks2-integrity"', "written once before it can be used: 8.6 GB (8.0 GiB), about 2 minutes"),
+        ('kind = "tcrypt"', "filled with random bytes first, 8.6 GB (8.0 GiB)"),
+        ('kind = "tcrypt"', "only a long random passphrase protects it"),
+    ],
+)
+def test_says_what_an_encryption_costs(more: str, words: str) -> None:
+    text = recipe(CRYPT + more + "\ndiscard = false\n" + data("mirror", "crypt.data"))
+    assert any(words in note for note in plan(text, machine()).notes)
+
+
+def test_tells_what_a_log_without_a_mirror_risks() -> None:
+    body = data("mirror", "disk.a", "disk.b").replace(
+        "vdevs = [", 'vdevs = [{ kind = "single", over = "disk.c", role = "log" }, '
+    )
+    made = plan(recipe(body, disks="abc"), machine(disk("sda"), disk("sdb"), disk("sdc")))
+    assert any("The log of pool tank is not mirrored" in note for note in made.notes)
+
+
 def test_larger_physical_sector_decides_ashift() -> None:
     """Fault 16."""
     made = plan(recipe(data("mirror", "disk.a", "disk.b")), machine(disk("sda"), disk("sdb", physical_sector=8192)))

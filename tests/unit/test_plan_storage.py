@@ -163,6 +163,60 @@ def test_vdevs(kind: str, roles: str, expected: list[str]) -> None:
     assert list(words[words.index("tank") + 1 :]) == [word.format(**paths) for word in expected]
 
 
+@pytest.mark.parametrize(
+    ("more", "word"),
+    [("", "draid2"), (", spares = 1", "draid2:1s"), (", data = 2, spares = 1", "draid2:2d:1s")],
+)
+def test_draid_in_the_words_of_zpool(more: str, word: str) -> None:
+    body = data("draid2", *(f"disk.{role}" for role in "abcde")).replace('"draid2"', f'"draid2"{more}')
+    made = plan(recipe(body, disks="abcde"), machine(*(disk(f"sd{role}") for role in "abcde")))
+    words = argv(made, "pools/create/tank")
+    assert words[words.index("tank") + 1] == word
+    assert made.disks[0].after == (f"whole disk: {word} of pool tank",)
+
+
+CRYPT = '[[partition]]\nname = "data"\nsize = "rest"\ntype = "8300"\n\n[crypt.data]\nover = "partition.data"\n'
+
+
+def encrypted(more: str) -> Plan:
+    return plan(recipe(CRYPT + more + data("mirror", "crypt.data")), machine())
+
+
+def test_truecrypt_volumes_are_made_by_tcplay_and_tried_by_cryptsetup() -> None:
+    """Each question of tcplay has its answer, and the last one is no secret."""
+    made = encrypted('kind = "tcrypt"\n')
+    (create, _) = commands(made, "encryption/format/data-a")
+    assert create.argv[:2] == ("tcplay", "--create")
+    assert [(one.secret, one.answer) for one in create.dialogue] == [("passphrase", ""), ("passphrase", ""), ("", "y")]
+    assert "--type=tcrypt" in argv(made, "encryption/test/data-b")
+    assert "--allow-discards" in argv(made, "encryption/open/data-a")
+    assert not any("luks" in fact.name for fact in made.facts)
+
+
+def test_truecrypt_volumes_are_filled_only_where_discards_would_not_tell_anyway() -> None:
+    (discarding, _) = commands(encrypted('kind = "tcrypt"\n'), "encryption/format/data-a")
+    (hiding, _) = commands(encrypted('kind = "tcrypt"\ndiscard = false\n'), "encryption/format/data-a")
+    assert "--insecure-erase" in discarding.argv
+    assert "--insecure-erase" not in hiding.argv
+    assert hiding.timeout > discarding.timeout + 1000, "it writes the whole device"
+
+
+def test_integrity_is_a_keyed_sum_and_has_time_to_write_the_whole_device() -> None:
+    (create, _) = commands(encrypted('kind = "luks2-integrity"\ndiscard = false\n'), "encryption/format/data-a")
+    assert "--integrity=hmac-sha256" in create.argv
+    assert create.timeout > 2000
+    plain = commands(encrypted(""), "encryption/format/data-a")[0]
+    assert "--integrity=hmac-sha256" not in plain.argv
+    assert plain.timeout == 600
+
+
+def test_folders_are_given_to_their_owners_at_the_end() -> None:
+    body = data("mirror", "disk.a", "disk.b") + '\n[[pool.tank.dataset]]\nname = "data"\nowner = "1000:1000"\n'
+    made = plan(recipe(body), machine())
+    assert argv(made, "finish/owner/tank/data") == ("chown", "1000:1000", "/mnt/zroot/tank/data")
+    assert position(made, "datasets/mount/tank/data") < position(made, "finish/owner/tank/data")
+
+
 def test_nothing_is_mounted_before_the_root_file_system() -> None:
     body = MIRROR + '\n[[pool.rpool.dataset]]\nname = "home"\nmount = "/home"\n'
     made = plan(recipe(body), machine())
