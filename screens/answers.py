@@ -16,8 +16,17 @@ class Encryption(StrEnum):
     """What lies between the partitions and the pool."""
 
     LUKS = "luks2"
+    KEY_DEVICE = "key-device"
+    """LUKS2, the key of its members on a small encrypted device of its own."""
+    INTEGRITY = "luks2-integrity"
+    """LUKS2 with a keyed sum of every sector."""
     NATIVE = "native"
     NONE = "none"
+
+    @property
+    def luks(self) -> bool:
+        """Whether the pool lies over encrypted members."""
+        return self in (Encryption.LUKS, Encryption.KEY_DEVICE, Encryption.INTEGRITY)
 
 
 class Datasets(StrEnum):
@@ -69,6 +78,9 @@ class Answers(Frozen):
     passphrase: Secret | None = None
     passphrase_again: Secret | None = None
     """What stands in the second field where it is not the same."""
+    recovery: Secret | None = None
+    """With a key device: what opens the members when it is lost."""
+    recovery_again: Secret | None = None
     discard: bool = True
 
     pool: str = "rpool"
@@ -102,6 +114,11 @@ class Answers(Frozen):
     gateway: str = ""
     dns: str = ""
 
+    @property
+    def discards(self) -> bool:
+        """Whether what the pool no longer needs may be told to the disks."""
+        return not self.encryption.luks or (self.discard and self.encryption is not Encryption.INTEGRITY)
+
 
 ROLES = "abcdefghijklmnopqrstuvwxyz"
 """Names of the disks in the recipe, in the order in which they were chosen."""
@@ -114,6 +131,13 @@ def topology(answers: Answers) -> VdevKind:
     return topologies(len(answers.disks))[0]
 
 
+LEAST_DRAID = 6
+"""Disks from which a draid2 with one spare has something before a raidz2: fewer hold too little."""
+DRAID_SPARES = 1
+WIDEST_DRAID = 8
+"""Data blocks in a group, if nothing is said to zpool and there are as many disks."""
+
+
 def topologies(count: int) -> tuple[VdevKind, ...]:
     """Return what can be built of so many disks, the recommended one first."""
     if count <= 1:
@@ -123,7 +147,8 @@ def topologies(count: int) -> tuple[VdevKind, ...]:
     if count == 3:
         return (VdevKind.RAIDZ1, VdevKind.MIRROR, VdevKind.RAIDZ2, VdevKind.STRIPE)
     mirrors = (VdevKind.STRIPED_MIRRORS,) if count % 2 == 0 else ()
-    return (VdevKind.RAIDZ2, *mirrors, VdevKind.RAIDZ1, VdevKind.RAIDZ3, VdevKind.MIRROR, VdevKind.STRIPE)
+    draid = (VdevKind.DRAID2,) if count >= LEAST_DRAID else ()
+    return (VdevKind.RAIDZ2, *mirrors, VdevKind.RAIDZ1, VdevKind.RAIDZ3, *draid, VdevKind.MIRROR, VdevKind.STRIPE)
 
 
 def usable(kind: VdevKind, *, count: int, size: int) -> int:
@@ -135,6 +160,9 @@ def usable(kind: VdevKind, *, count: int, size: int) -> int:
             return size * (count // 2)
         case VdevKind.RAIDZ1 | VdevKind.RAIDZ2 | VdevKind.RAIDZ3:
             return size * (count - int(kind[-1]))
+        case VdevKind.DRAID2:
+            data = min(WIDEST_DRAID, count - DRAID_SPARES - 2)
+            return size * (count - DRAID_SPARES) * data // (data + 2)
     return size * count
 
 
@@ -145,6 +173,6 @@ def survives(kind: VdevKind, *, count: int) -> tuple[int, int]:
             return count - 1, count - 1
         case VdevKind.STRIPED_MIRRORS:
             return 1, count // 2
-        case VdevKind.RAIDZ1 | VdevKind.RAIDZ2 | VdevKind.RAIDZ3:
+        case VdevKind.RAIDZ1 | VdevKind.RAIDZ2 | VdevKind.RAIDZ3 | VdevKind.DRAID2:
             return int(kind[-1]), int(kind[-1])
     return 0, 0

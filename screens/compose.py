@@ -11,9 +11,15 @@ from installer.recipe.load import validate
 from installer.recipe.model import Recipe, SwapKind, VdevKind
 from installer.recipe.secrets import Kind, Secret, check_secrets, unfit
 from installer.recipe.write import selector
-from screens.answers import ROLES, Answers, Encryption, topology
+from screens.answers import DRAID_SPARES, ROLES, Answers, Encryption, topology
 
-ENCRYPTIONS = {Encryption.LUKS: "LUKS", Encryption.NATIVE: "native encryption", Encryption.NONE: "clear text"}
+ENCRYPTIONS = {
+    Encryption.LUKS: "LUKS",
+    Encryption.KEY_DEVICE: "LUKS by a key device",
+    Encryption.INTEGRITY: "LUKS with integrity",
+    Encryption.NATIVE: "native encryption",
+    Encryption.NONE: "clear text",
+}
 TOPOLOGIES = {
     VdevKind.SINGLE: "one disk",
     VdevKind.STRIPE: "a stripe",
@@ -22,9 +28,11 @@ TOPOLOGIES = {
     VdevKind.RAIDZ1: "RAID-Z1",
     VdevKind.RAIDZ2: "RAID-Z2",
     VdevKind.RAIDZ3: "RAID-Z3",
+    VdevKind.DRAID2: "dRAID2",
 }
 PASSPHRASE = "passphrase"  # noqa: S105 - a name
 USER_PASSWORD = "user-password"  # noqa: S105 - a name
+RECOVERY = "recovery-passphrase"
 
 FIELDS: Mapping[str, str] = {
     "system.hostname": "hostname",
@@ -77,6 +85,8 @@ def secrets(answers: Answers) -> dict[str, Secret]:
     found = {}
     if answers.passphrase and answers.encryption is not Encryption.NONE:
         found[PASSPHRASE] = answers.passphrase
+    if answers.recovery and answers.encryption is Encryption.KEY_DEVICE:
+        found[RECOVERY] = answers.recovery
     password = answers.user_password or (answers.passphrase if answers.encryption is not Encryption.NONE else None)
     if password:
         found[USER_PASSWORD] = password
@@ -152,6 +162,8 @@ def document(answers: Answers) -> dict[str, Any]:
         },
     }
     crypt, swap = _crypt(answers), _swap(answers)
+    if answers.encryption is Encryption.KEY_DEVICE:
+        made["raid"]["key"] = {"over": "partition.key", "level": 1}
     if answers.swap is SwapKind.RAID:
         made["raid"]["swap"] = {"over": "partition.swap", "level": 1}
     if crypt:
@@ -171,13 +183,22 @@ def _partitions(answers: Answers) -> Iterator[dict[str, str]]:
     if answers.swap in (SwapKind.RANDOM_KEY, SwapKind.RAID):
         code = "8200" if answers.swap is SwapKind.RANDOM_KEY else "fd00"
         yield {"name": "swap", "size": answers.swap_size, "type": code}
-    yield {"name": "pool", "size": "rest", "type": "8309" if answers.encryption is Encryption.LUKS else "bf00"}
+    if answers.encryption is Encryption.KEY_DEVICE:
+        # The header of LUKS2 alone takes 16 MiB.
+        yield {"name": "key", "size": "32M", "type": "fd00"}
+    yield {"name": "pool", "size": "rest", "type": "8309" if answers.encryption.luks else "bf00"}
 
 
 def _crypt(answers: Answers) -> dict[str, Any]:
     layers: dict[str, Any] = {}
-    if answers.encryption is Encryption.LUKS:
-        layers["pool"] = {"over": "partition.pool", "kind": "luks2", "discard": answers.discard}
+    if answers.encryption is Encryption.KEY_DEVICE:
+        layers["key"] = {"over": "raid.key", "kind": "luks2", "discard": False}
+    if answers.encryption.luks:
+        kind = "luks2-integrity" if answers.encryption is Encryption.INTEGRITY else "luks2"
+        layers["pool"] = {"over": "partition.pool", "kind": kind, "discard": answers.discards}
+    if answers.encryption is Encryption.KEY_DEVICE:
+        by_key = {"unlock": "key-device", "key": "crypt.key", "key-size": "1M", "recovery": RECOVERY}
+        layers["pool"] |= by_key
     if answers.swap is SwapKind.RAID and answers.encryption is not Encryption.NONE:
         # The machine asks for a passphrase once; swap needs no key that outlives its run.
         layers["swap"] = {"over": "raid.swap", "kind": "luks2", "unlock": "random", "discard": answers.discard}
@@ -197,9 +218,11 @@ def _swap(answers: Answers) -> dict[str, Any]:
 
 
 def _pool(answers: Answers) -> dict[str, Any]:
-    over = "crypt.pool" if answers.encryption is Encryption.LUKS else "partition.pool"
-    trim = answers.autotrim and (answers.discard or answers.encryption is not Encryption.LUKS)
-    made: dict[str, Any] = {"vdevs": [{"kind": str(topology(answers)), "over": over}]}
+    over = "crypt.pool" if answers.encryption.luks else "partition.pool"
+    trim = answers.autotrim and answers.discards
+    kind = topology(answers)
+    spread = {"spares": DRAID_SPARES} if kind is VdevKind.DRAID2 else {}
+    made: dict[str, Any] = {"vdevs": [{"kind": str(kind), "over": over} | spread]}
     if answers.ashift:
         made["ashift"] = answers.ashift
     if answers.allow_unequal:

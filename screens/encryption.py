@@ -23,6 +23,8 @@ from screens.step import Step
 
 CHOICES = (
     (Encryption.LUKS, "LUKS2, under the pool"),
+    (Encryption.KEY_DEVICE, "LUKS2, opened by a key device"),
+    (Encryption.INTEGRITY, "LUKS2 with integrity"),
     (Encryption.NATIVE, "ZFS's own, inside the pool"),
     (Encryption.NONE, "none"),
 )
@@ -33,6 +35,18 @@ SAID: Mapping[Encryption, tuple[str, str, str, str]] = {
         "That the disks are encrypted; /boot; with discard, what is unused.",
         "Each disk is encrypted by itself; a skilled forgery is not noticed.",
         "Lost and stolen disks. Older and better tried: 2004 against 2019.",
+    ),
+    Encryption.KEY_DEVICE: (
+        "All of the pool. A small device on every disk holds its random key.",
+        "That the disks are encrypted; /boot; with discard, what is unused.",
+        "One thing more to lose: then only the recovery passphrase helps.",
+        "One passphrase to change, one key to destroy, on however many disks.",
+    ),
+    Encryption.INTEGRITY: (
+        "All of the pool. A sector changed without the key is not read at all.",
+        "That the disks are encrypted; and /boot. Not what is unused.",
+        "First all of each disk is written once; later each write goes twice.",
+        "Disks that somebody could change and put back. ZFS mends what it finds.",
     ),
     Encryption.NATIVE: (
         "Contents, names and rights of files. A changed bit is noticed.",
@@ -48,21 +62,40 @@ SAID: Mapping[Encryption, tuple[str, str, str, str]] = {
     ),
 }
 """In the order of FACTS. Of what native encryption shows, zfs-load-key(8) has the list."""
-KINDS: Mapping[Encryption, Kind] = {Encryption.LUKS: Kind.LUKS, Encryption.NATIVE: Kind.ZFS}
+KINDS: Mapping[Encryption, Kind] = {
+    Encryption.LUKS: Kind.LUKS,
+    Encryption.KEY_DEVICE: Kind.LUKS,
+    Encryption.INTEGRITY: Kind.LUKS,
+    Encryption.NATIVE: Kind.ZFS,
+}
+SECRETS: Mapping[str, str] = {"passphrase": "again", "recovery": "recovery_again"}
+"""What is typed twice, and the field of the second time."""
 
 HELP_LOSS = "Lost, it cannot be replaced, and neither can the data."
 HELP_AGAIN = "A mistake in the first one would lock you out. F2 shows both."
+HELP_RECOVERY = "Asked for only when the key device is lost. Write it down, and keep it away from the machine."
 HELP_ENCRYPTION = "Compression works with each: ZFS compresses before anything is encrypted."
 
 
+def _entries(typed: Secret | None, again: Secret | None) -> tuple[Entry, Entry]:
+    """Return the fields for a secret and for the same again."""
+    text = typed.reveal() if typed else ""
+    return Entry(text, secret=True), Entry(again.reveal() if again else text, secret=True)
+
+
+def _shown(encryption: Encryption) -> tuple[str, ...]:
+    """Name what is typed for an encryption."""
+    return tuple(SECRETS) if encryption is Encryption.KEY_DEVICE else ("passphrase",)
+
+
 class Encrypt(Step):
-    """None, LUKS2 or native encryption; the passphrase, twice."""
+    """None, LUKS2, LUKS2 by a key device, or native encryption; each passphrase twice."""
 
     title_words = "Encryption"
     number = 4
     general_help = (
         "Encryption protects the data of a machine that is switched off: a disk that is stolen, returned or sold. It "
-        "does not protect a running machine. /boot (kernel, initramfs, GRUB's menu) is in the clear with all three.\n\n"
+        "does not protect a running machine. /boot (kernel, initramfs, GRUB's menu) is in the clear all the same.\n\n"
         "LUKS2 lies under the pool: without the passphrase a disk is noise with a header. ZFS's own encryption lies "
         "inside the pool: who has the disks sees datasets, snapshots, when they were made and how they grow, can check "
         "the pool (scrub), and a backup can be sent as it is (zfs send -w) to a machine that never has the key."
@@ -75,7 +108,7 @@ class Encrypt(Step):
     Encrypt .fact .name { width: 8; text-style: bold; }
     Encrypt .fact .said { width: 1fr; height: auto; }
     Encrypt #field-encryption { margin-bottom: 1; }
-    Encrypt #field-passphrase, Encrypt #field-discard { margin-top: 1; }
+    Encrypt #field-passphrase, Encrypt #field-recovery, Encrypt #field-discard { margin-top: 1; }
     Encrypt #strength { padding-left: 22; height: auto; }
     Encrypt #keyboard { height: auto; margin-top: 1; }
     """
@@ -97,12 +130,13 @@ class Encrypt(Step):
             with Horizontal(classes="fact"):
                 yield Static(name, classes="name", markup=False)
                 yield Static("", id=f"fact-{number}", classes="said", markup=False)
-        text = first.passphrase.reveal() if first.passphrase else ""
-        again = first.passphrase_again.reveal() if first.passphrase_again else text
-        entry = Entry(text, secret=True)
+        entry, again = _entries(first.passphrase, first.passphrase_again)
         yield Field("passphrase", "Passphrase", entry, reason="crypt.*.unlock", help=HELP_LOSS)
-        yield Field("again", "The same again", Entry(again, secret=True), help=HELP_AGAIN)
+        yield Field("again", "The same again", again, help=HELP_AGAIN)
         yield Static("", id="strength", markup=False)
+        entry, again = _entries(first.recovery, first.recovery_again)
+        yield Field("recovery", "Recovery passphrase", entry, help=HELP_RECOVERY)
+        yield Field("recovery_again", "The same again", again, help=HELP_AGAIN)
         tick = Tick("on: faster SSDs; a thief sees how full they are", first.discard)
         yield Field("discard", "Discard", tick, reason="crypt.*.discard", help="Of no use on disks that turn.")
         yield Static("", id="keyboard", markup=False)
@@ -113,9 +147,12 @@ class Encrypt(Step):
 
     def collect(self) -> Answers:
         text, again = self._typed()
+        recovery, recovery_again = self._typed("recovery")
         given = {
             "passphrase": secret(text, self.first.passphrase),
             "passphrase_again": Secret(again) if again != text else None,
+            "recovery": secret(recovery, self.first.recovery),
+            "recovery_again": Secret(recovery_again) if recovery_again != recovery else None,
         }
         return super().collect().model_copy(update=given)
 
@@ -123,11 +160,15 @@ class Encrypt(Step):
         found = dict(super().problems(answers))
         if answers.encryption is Encryption.NONE:
             return found
-        text, again = self._typed()
-        wrong = {
-            "passphrase": fault(text, KINDS[answers.encryption]) or self._untypeable(text),
-            "again": difference(text, again),
-        }
+        wrong = {}
+        for name in _shown(answers.encryption):
+            text, again = self._typed(name)
+            wrong[name] = fault(text, KINDS[answers.encryption]) or self._untypeable(text)
+            wrong[SECRETS[name]] = difference(text, again)
+        if "recovery" in wrong and self._typed("recovery")[0] == self._typed()[0]:
+            wrong["recovery"] = (
+                wrong["recovery"] or "It must not be the passphrase itself: it is for when that one does not help."
+            )
         return found | {name: said for name, said in wrong.items() if said}
 
     def redraw(self, answers: Answers) -> None:
@@ -137,14 +178,19 @@ class Encrypt(Step):
         encrypted = answers.encryption is not Encryption.NONE
         for name in ("field-passphrase", "field-again", "keyboard"):
             self.query_one(f"#{name}").display = encrypted
+        for name in ("field-recovery", "field-recovery-again"):
+            self.query_one(f"#{name}").display = answers.encryption is Encryption.KEY_DEVICE
         self.query_one("#strength").display = encrypted and not fault(text, Kind.LUKS)
-        self.query_one("#field-discard").display = answers.encryption is Encryption.LUKS
+        discards = answers.encryption.luks and answers.encryption is not Encryption.INTEGRITY
+        self.query_one("#field-discard").display = discards
         self.query_one("#strength", Static).update(Content(strength(text)))
         self.query_one("#keyboard", Static).update(Content(self._about_keyboard()))
-        if again:
-            # What is only not finished is no mistake yet.
-            said = "" if text.startswith(again) else difference(text, again)
-            self.query_one("#field-again", Field).say(said)
+        for name in _shown(answers.encryption):
+            text, again = self._typed(name)
+            if again:
+                # What is only not finished is no mistake yet.
+                said = "" if text.startswith(again) else difference(text, again)
+                self._field(SECRETS[name]).say(said)
         self._wants_next = False
         self.show_keys()
 
@@ -160,7 +206,7 @@ class Encrypt(Step):
     def action_show(self) -> None:
         """Show or hide what is typed."""
         hidden = not self._entry("passphrase").password
-        for name in ("passphrase", "again"):
+        for name in (*SECRETS, *SECRETS.values()):
             self._entry(name).password = hidden
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -197,11 +243,14 @@ class Encrypt(Step):
         if wants_next:
             self.action_next()
 
-    def _typed(self) -> tuple[str, str]:
-        return self._entry("passphrase").value, self._entry("again").value
+    def _typed(self, name: str = "passphrase") -> tuple[str, str]:
+        return self._entry(name).value, self._entry(SECRETS[name]).value
+
+    def _field(self, name: str) -> Field:
+        return self.query_one(f"#field-{name.replace('_', '-')}", Field)
 
     def _entry(self, name: str) -> Entry:
-        return self.query_one(f"#field-{name} Entry", Entry)
+        return self._field(name).query_one(Entry)
 
     def _untypeable(self, text: str) -> str:
         if self._no_keymap:

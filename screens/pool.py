@@ -19,7 +19,7 @@ from installer.plan.pools import ashift as chosen_ashift
 from installer.recipe.model import SwapKind
 from screens import compose as composing
 from screens import datasets, fitting, topology
-from screens.answers import LAYOUTS, Answers, Dataset, Datasets, Encryption, topologies
+from screens.answers import LAYOUTS, Answers, Dataset, Datasets, topologies
 from screens.answers import topology as chosen_topology
 from screens.fields import Entry, Field, Pick, Press, Tick
 from screens.step import Step
@@ -34,8 +34,8 @@ COMPRESSIONS = (
 LAYOUT_WORDS = {Datasets.SEPARATE: "home, services and logs apart", Datasets.SIMPLE: "home apart, the rest together"}
 SYSTEM = Dataset(name="ROOT/debian", mount="/")
 RECIPES_ONLY = (
-    "draid, special, log, cache and spare vdevs are not offered here: a recipe can name them, and zroot plan shows "
-    "what comes of it."
+    "special, log, cache and spare vdevs want disks of their own, so they are not offered here: a recipe can name "
+    "them (pool-of-many-kinds.toml), and zroot plan shows what comes of it."
 )
 
 
@@ -91,7 +91,7 @@ class PoolStep(Step):
         yield Field("ashift", "ashift", pick, reason="pool.*.ashift")
         tick = Tick("tell the disks what is free", first.autotrim)
         yield Field("autotrim", "autotrim", tick, reason="pool.*.properties.autotrim")
-        yield Static("autotrim stays off: discard is off on the Encryption screen.", id="trim", markup=False)
+        yield Static("autotrim stays off: the chosen encryption keeps discards to itself.", id="trim", markup=False)
         yield Field("compression", "compression", Pick(COMPRESSIONS, first.compression), reason=f"{made}compression")
         acls = Pick([("posixacl", "POSIX"), ("off", "none")], first.acltype)
         yield Field("acltype", "ACLs", acls, reason=f"{made}acltype")
@@ -147,8 +147,7 @@ class PoolStep(Step):
         if laid:
             auto = chosen_ashift(laid, laid.recipe.pool[laid.root_pool].model_copy(update={"ashift": None}))
             self._pick("ashift").offer(_ashifts(f"{auto}, as the disks' sectors"), answers.ashift)
-        untold = answers.encryption is Encryption.LUKS and not answers.discard
-        self.query_one("#trim").display = untold and answers.autotrim
+        self.query_one("#trim").display = answers.autotrim and not answers.discards
         changed = [name for name in OPTIONS if getattr(answers, name) != getattr(Answers(), name)]
         summary = (
             f"changed: {', '.join(changed)}" if changed else "as recommended: compression, sectors, ACLs and so on"

@@ -152,6 +152,9 @@ SCREENS: Mapping[str, Sequence[State]] = {
         State("empty", Encrypt, TWO),
         State("typical", Encrypt, FULL),
         State("error", Encrypt, TWO, keys=(*keys("short"), "tab", *keys("shirt"), "f10")),
+        State(
+            "key-device", Encrypt, changed(FULL, encryption=Encryption.KEY_DEVICE, recovery=Secret("kept in a drawer"))
+        ),
         State("native", Encrypt, changed(FULL, encryption=Encryption.NATIVE)),
         State("none", Encrypt, changed(FULL, encryption=Encryption.NONE)),
         State("long-names", Encrypt, NAMES, LONG, keys=("f2",)),

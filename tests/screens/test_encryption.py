@@ -125,6 +125,30 @@ def test_f2_shows_both_and_hides_them_again() -> None:
     drive(Encrypt, steps, GIVEN)
 
 
+def test_key_device_asks_for_a_recovery_passphrase_of_its_own() -> None:
+    async def steps(alone: Alone) -> None:
+        await alone.go("encryption")
+        assert "Recovery" not in alone.text()
+        await alone.press("right")
+        await alone.press("f10")
+        assert not alone.left
+        assert alone.focus() == "recovery"
+        await alone.write(PASSPHRASE)
+        await alone.press("enter")
+        assert "must not be the passphrase" in alone.problem("recovery")
+        await alone.write("x")
+        await alone.press("enter")
+        assert alone.focus() == "recovery_again"
+        await alone.write(f"{PASSPHRASE}x")
+        answers = await alone.leave("f10")
+        assert answers.encryption is Encryption.KEY_DEVICE
+        assert answers.recovery
+        assert answers.recovery.reveal() == f"{PASSPHRASE}x"
+        assert answers.recovery_again is None
+
+    drive(Encrypt, steps, GIVEN)
+
+
 def test_without_encryption_nothing_is_asked() -> None:
     async def steps(alone: Alone) -> None:
         await alone.go("encryption")
@@ -143,13 +167,13 @@ def test_each_choice_is_explained_in_four_lines_that_fit(size: tuple[int, int]) 
     async def steps(alone: Alone) -> None:
         await alone.go("encryption")
         seen = set()
-        for _ in range(3):
+        for _ in Encryption:
             lines = alone.text().splitlines()
             first = next(number for number, line in enumerate(lines) if line.startswith("  Hides"))
             assert [line.split()[0] for line in lines[first : first + 4]] == ["Hides", "Shows", "Costs", "Suits"]
             seen.add("\n".join(lines[first : first + 4]))
             await alone.press("right")
-        assert len(seen) == 3
+        assert len(seen) == len(Encryption)
 
     drive(Encrypt, steps, GIVEN, size=size)
 

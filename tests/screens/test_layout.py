@@ -124,6 +124,7 @@ def test_every_swap_makes_a_plan(swap: SwapKind, encryption: Encryption) -> None
         swap=swap,
         encryption=encryption,
         passphrase=Secret("correct horse"),
+        recovery=Secret("kept in a drawer"),
         user_password=Secret("battery staple"),
         hostname="frodo",
         user="ann",
