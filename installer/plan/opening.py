@@ -2,7 +2,7 @@
 
 Encrypted members are systemd's, by crypttab; zroot-pool@.service (iso/target) imports a pool over them; the ZFS mount
 generator's units load keys and mount, told by properties what belongs to what. Nothing of it can end a boot: whatever
-is not opened in time stays closed, and one command opens it later.
+is not opened in time stays closed, and starting one target opens it later: zroot-pool@POOL or zroot-key@DATASET.
 """
 
 from __future__ import annotations
@@ -47,6 +47,16 @@ def key_unit(dataset: str) -> str:
     return f"zfs-load-key@{escaped(dataset)}.service"
 
 
+def key_target(dataset: str) -> str:
+    """Name the target that unlocks a dataset, mounts what is in it and starts what waits for it."""
+    return f"zroot-key@{escaped(dataset)}.target"
+
+
+def pool_target(pool: str) -> str:
+    """Name the target that imports a pool and mounts what is in it."""
+    return f"zroot-pool@{pool}.target"
+
+
 def crypt_unit(mapping: str) -> str:
     """Name the unit that opens a line of crypttab."""
     return f"systemd-cryptsetup@{escaped(mapping)}.service"
@@ -81,12 +91,15 @@ def crypttab_options(layout: Layout, name: str) -> tuple[str, ...]:
     """Return the options of a member that the running system opens: it is asked for and waited for a bounded time."""
     crypt = layout.recipe.crypt[name]
     on_pool = any(lower.startswith(("zvol.", "file.")) for lower in _below(layout, crypt.over))
-    appears = layout.recipe.boot.wait + (PROMPT if on_pool else 0)
-    # What is typed for one device is tried on all that ask at that moment; a device that stands alone would spend one of
-    # its three tries on it, and show its prompt again.
+    appears = f"x-systemd.device-timeout={layout.recipe.boot.wait + (PROMPT if on_pool else 0)}"
+    # What is typed for one device is tried on all that ask at that moment; a device that stands alone would spend one
+    # of its three tries on it, and show its prompt again.
     alone = _devices_of_secret(layout, crypt.secret) == 1
     cache = ("password-cache=no",) if alone and crypt.unlock == "passphrase" else ()
-    return ("nofail", f"timeout={PROMPT}", f"x-systemd.device-timeout={appears}", *cache)
+    # A file does not appear, it is there when its folder is mounted.
+    device = () if crypt.over.startswith("file.") else (appears,)
+    # noauto: the pool's unit wants it, and nothing else does; cryptsetup.target is part of every start of a service.
+    return ("noauto", "nofail", f"timeout={PROMPT}", *device, *cache)
 
 
 def _devices_of_secret(layout: Layout, secret: str) -> int:
@@ -96,19 +109,21 @@ def _devices_of_secret(layout: Layout, secret: str) -> int:
 
 
 def systemd_properties(layout: Layout, dataset: str) -> dict[str, str]:
-    """Return what tells the ZFS mount generator which unit a dataset waits for, and which brings it along.
+    """Return what tells the ZFS mount generator which unit a dataset waits for, and which targets bring it along.
 
-    Wanted by those units alone, it is mounted whenever they are started, and never needed for the boot to go on.
+    Wanted by those alone, it is mounted whenever they are started, and never needed for the boot to go on. They are
+    targets because the generator puts a mount before what wants it, and it comes after the units that it waits for.
     """
     if not stack.has_system(layout.recipe):
         return {}
     pool = dataset.partition("/")[0]
     units = [pool_unit(pool)] if pool != layout.root_pool else []
     needs = {"org.openzfs.systemd:requires": units[0], "org.openzfs.systemd:after": units[0]} if units else {}
-    own = [key_unit(dataset)] if dataset in dict(encrypted_later(layout)) else []
+    own = [key_target(dataset)] if dataset in dict(encrypted_later(layout)) else []
     if not own and (dataset != pool or not units):
         return {}  # inherited
-    wanted = [*(units or ["local-fs.target"]), *own]
+    # Not local-fs.target: every service needs that, and would ask for what stayed locked once more when it starts.
+    wanted = [pool_target(pool) if units else "multi-user.target", *own]
     return {
         **(needs if dataset == pool else {}),
         "org.openzfs.systemd:nofail": "on",
@@ -129,14 +144,14 @@ def encrypted_later(layout: Layout) -> Iterator[tuple[str, NativeEncryption]]:
 
 def _pool(layout: Layout, pool: str) -> list[Operation]:
     """A drop-in names what the pool lies on; enabling makes the boot start it."""
-    layer, unit = Layer.SYSTEM, pool_unit(pool)
+    layer, unit, target = Layer.SYSTEM, pool_unit(pool), pool_target(pool)
     return [
         target_file(layer, f"{UNITS}/{unit}.d/zroot.conf", f"Say what the pool {pool} lies on", _drop_in(layout, pool)),
         programs(
             layer,
-            f"enable/{unit}",
+            f"enable/{target}",
             f"Import the pool {pool} at every start",
-            command("systemctl", "--quiet", f"--root={TARGET}", "enable", unit),
+            command("systemctl", "--quiet", f"--root={TARGET}", "enable", target),
         ),
     ]
 
@@ -189,24 +204,30 @@ def _key(layout: Layout, dataset: str, encryption: NativeEncryption) -> list[Ope
     layer, unit, services = Layer.SYSTEM, key_unit(dataset), encryption.services
     prompt = [f"Environment=ZROOT_WAIT={encryption.wait}"]
     prompt += [_environment("ZROOT_SERVICES", " ".join(services))] if services else []
+    pool = dataset.partition("/")[0]
+    # The generator copies what a mount requires to the unit of its key, and not the order (zfs 2.3.9).
+    order = [f"After={pool_unit(pool)}"] if pool != layout.root_pool else []
     point = _mountpoint(layout, dataset)
     waits = [f"Requires={unit}", f"After={unit}", *([f"RequiresMountsFor={point}"] if point.startswith("/") else [])]
-    return [
-        target_file(
-            layer,
-            f"{UNITS}/{unit}.d/zroot.conf",
+    files = {
+        f"{unit}.d/zroot.conf": (
             f"Say how long {dataset} is asked for at boot, and what waits for it",
-            _sections(Unit=[f"Wants={service}" for service in services], Service=prompt),
+            _sections(Unit=order, Service=prompt),
         ),
-        *(
-            target_file(
-                layer,
-                f"{UNITS}/{service}.d/zroot-{escaped(dataset)}.conf",
+        f"{key_target(dataset)}.d/zroot.conf": (
+            f"Start with {dataset} what waits for it",
+            _sections(Unit=[line for service in services for line in (f"Wants={service}", f"After={service}")]),
+        ),
+        **{
+            f"{service}.d/zroot-{escaped(dataset)}.conf": (
                 f"Let {service} wait until {dataset} is unlocked",
                 _sections(Unit=waits),
             )
             for service in services
-        ),
+        },
+    }
+    return [
+        target_file(layer, f"{UNITS}/{path}", title, content) for path, (title, content) in files.items() if content
     ]
 
 

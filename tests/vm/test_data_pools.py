@@ -36,9 +36,9 @@ PROMPTS = {
     "files-passphrase": re.compile(r"passphrase for disk [^\n]*sz-\d"),
 }
 COMMANDS = {
-    "data-passphrase": "systemctl start zfs-load-key@tank-data",
-    "vault-passphrase": "systemctl start zroot-pool@user",
-    "files-passphrase": "systemctl start zroot-pool@szpool",
+    "data-passphrase": "systemctl start zroot-key@tank-data.target",
+    "vault-passphrase": "systemctl start zroot-pool@user.target",
+    "files-passphrase": "systemctl start zroot-pool@szpool.target",
 }
 PRIVATE = "/home/user/Documents/Private"
 POINTS = ("/srv", PRIVATE, "/szpool")

@@ -239,7 +239,7 @@ zpool set bootfs=rpool/ROOT/debian rpool
 ### pools
 
 # Create the pool tank
-zpool create -f -o ashift=12 -o autotrim=on -O mountpoint=none -O canmount=off -O compression=lz4 -O acltype=posixacl -O xattr=sa -O dnodesize=auto -O relatime=on -O org.openzfs.systemd:requires=zroot-pool@tank.service -O org.openzfs.systemd:after=zroot-pool@tank.service -O org.openzfs.systemd:nofail=on -O org.openzfs.systemd:wanted-by=zroot-pool@tank.service -R /mnt/zroot tank mirror /dev/disk/by-id/virtio-S1-part5 /dev/disk/by-id/virtio-S2-part5
+zpool create -f -o ashift=12 -o autotrim=on -O mountpoint=none -O canmount=off -O compression=lz4 -O acltype=posixacl -O xattr=sa -O dnodesize=auto -O relatime=on -O org.openzfs.systemd:requires=zroot-pool@tank.service -O org.openzfs.systemd:after=zroot-pool@tank.service -O org.openzfs.systemd:nofail=on -O org.openzfs.systemd:wanted-by=zroot-pool@tank.target -R /mnt/zroot tank mirror /dev/disk/by-id/virtio-S1-part5 /dev/disk/by-id/virtio-S2-part5
 
 # Import the pool tank
 zpool list -H -o name tank >/dev/null 2>&1 || {
@@ -249,7 +249,7 @@ zpool import -N -R /mnt/zroot -d /dev/disk/by-id/virtio-S1-part5 -d /dev/disk/by
 ### datasets
 
 # Create the dataset tank/data
-printf '%s\n' "${secret_data_passphrase}" | zfs create -u -o mountpoint=/srv -o encryption=aes-256-gcm -o keyformat=passphrase -o keylocation=prompt -o pbkdf2iters=1000000 -o org.openzfs.systemd:nofail=on -o 'org.openzfs.systemd:wanted-by=zroot-pool@tank.service zfs-load-key@tank-data.service' tank/data
+printf '%s\n' "${secret_data_passphrase}" | zfs create -u -o mountpoint=/srv -o encryption=aes-256-gcm -o keyformat=passphrase -o keylocation=prompt -o pbkdf2iters=1000000 -o org.openzfs.systemd:nofail=on -o 'org.openzfs.systemd:wanted-by=zroot-pool@tank.target zroot-key@tank-data.target' tank/data
 
 # Load the key of tank/data
 zfs get -H -o property,value keystatus tank/data | grep -qF 'keystatus	available' || {
@@ -474,20 +474,30 @@ END
 chmod 0644 /mnt/zroot/etc/systemd/system/zroot-pool@tank.service.d/zroot.conf
 
 # Import the pool tank at every start
-systemctl --quiet --root=/mnt/zroot enable zroot-pool@tank.service
+systemctl --quiet --root=/mnt/zroot enable zroot-pool@tank.target
 
 # Say how long tank/data is asked for at boot, and what waits for it
 mkdir -p /mnt/zroot/etc/systemd/system/zfs-load-key@tank-data.service.d
 cat >/mnt/zroot/etc/systemd/system/zfs-load-key@tank-data.service.d/zroot.conf <<'END'
 [Unit]
-Wants=nfs-server.service
-Wants=smbd.service
+After=zroot-pool@tank.service
 
 [Service]
 Environment=ZROOT_WAIT=300
 Environment="ZROOT_SERVICES=nfs-server.service smbd.service"
 END
 chmod 0644 /mnt/zroot/etc/systemd/system/zfs-load-key@tank-data.service.d/zroot.conf
+
+# Start with tank/data what waits for it
+mkdir -p /mnt/zroot/etc/systemd/system/zroot-key@tank-data.target.d
+cat >/mnt/zroot/etc/systemd/system/zroot-key@tank-data.target.d/zroot.conf <<'END'
+[Unit]
+Wants=nfs-server.service
+After=nfs-server.service
+Wants=smbd.service
+After=smbd.service
+END
+chmod 0644 /mnt/zroot/etc/systemd/system/zroot-key@tank-data.target.d/zroot.conf
 
 # Let nfs-server.service wait until tank/data is unlocked
 mkdir -p /mnt/zroot/etc/systemd/system/nfs-server.service.d

@@ -175,7 +175,7 @@ zfs create -u -o canmount=off -o mountpoint=none rpool/ROOT
 zfs create -u -o canmount=noauto -o mountpoint=/ rpool/ROOT/debian
 
 # Create the dataset rpool/home
-printf '%s\n' "${secret_passphrase}" | zfs create -u -o mountpoint=/home -o encryption=aes-256-gcm -o keyformat=passphrase -o keylocation=prompt -o pbkdf2iters=1000000 -o org.openzfs.systemd:nofail=on -o 'org.openzfs.systemd:wanted-by=local-fs.target zfs-load-key@rpool-home.service' rpool/home
+printf '%s\n' "${secret_passphrase}" | zfs create -u -o mountpoint=/home -o encryption=aes-256-gcm -o keyformat=passphrase -o keylocation=prompt -o pbkdf2iters=1000000 -o org.openzfs.systemd:nofail=on -o 'org.openzfs.systemd:wanted-by=multi-user.target zroot-key@rpool-home.target' rpool/home
 
 # Load the key of rpool/home
 zfs get -H -o property,value keystatus rpool/home | grep -qF 'keystatus	available' || {

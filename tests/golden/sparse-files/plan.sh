@@ -288,7 +288,7 @@ udevadm settle --timeout=60
 ### pools
 
 # Create the pool szpool
-zpool create -f -o ashift=12 -o autotrim=on -O mountpoint=none -O compression=lz4 -O acltype=posixacl -O xattr=sa -O dnodesize=auto -O relatime=on -O org.openzfs.systemd:requires=zroot-pool@szpool.service -O org.openzfs.systemd:after=zroot-pool@szpool.service -O org.openzfs.systemd:nofail=on -O org.openzfs.systemd:wanted-by=zroot-pool@szpool.service -R /mnt/zroot szpool raidz2 /dev/mapper/szpool-1 /dev/mapper/szpool-2 /dev/mapper/szpool-3 /dev/mapper/szpool-4 /dev/mapper/szpool-5 /dev/mapper/szpool-6
+zpool create -f -o ashift=12 -o autotrim=on -O mountpoint=none -O compression=lz4 -O acltype=posixacl -O xattr=sa -O dnodesize=auto -O relatime=on -O org.openzfs.systemd:requires=zroot-pool@szpool.service -O org.openzfs.systemd:after=zroot-pool@szpool.service -O org.openzfs.systemd:nofail=on -O org.openzfs.systemd:wanted-by=zroot-pool@szpool.target -R /mnt/zroot szpool raidz2 /dev/mapper/szpool-1 /dev/mapper/szpool-2 /dev/mapper/szpool-3 /dev/mapper/szpool-4 /dev/mapper/szpool-5 /dev/mapper/szpool-6
 
 # Import the pool szpool
 zpool list -H -o name szpool >/dev/null 2>&1 || {
@@ -445,12 +445,12 @@ chmod 0644 /mnt/zroot/etc/fstab
 mkdir -p /mnt/zroot/etc
 cat >/mnt/zroot/etc/crypttab <<'END'
 # <name> <device> <key> <options>
-szpool-1 /srv/szpools/szpool-1 none luks,discard,nofail,timeout=90,x-systemd.device-timeout=110
-szpool-2 /srv/szpools/szpool-2 none luks,discard,nofail,timeout=90,x-systemd.device-timeout=110
-szpool-3 /srv/szpools/szpool-3 none luks,discard,nofail,timeout=90,x-systemd.device-timeout=110
-szpool-4 /srv/szpools/szpool-4 none luks,discard,nofail,timeout=90,x-systemd.device-timeout=110
-szpool-5 /srv/szpools/szpool-5 none luks,discard,nofail,timeout=90,x-systemd.device-timeout=110
-szpool-6 /srv/szpools/szpool-6 none luks,discard,nofail,timeout=90,x-systemd.device-timeout=110
+szpool-1 /srv/szpools/szpool-1 none luks,discard,noauto,nofail,timeout=90
+szpool-2 /srv/szpools/szpool-2 none luks,discard,noauto,nofail,timeout=90
+szpool-3 /srv/szpools/szpool-3 none luks,discard,noauto,nofail,timeout=90
+szpool-4 /srv/szpools/szpool-4 none luks,discard,noauto,nofail,timeout=90
+szpool-5 /srv/szpools/szpool-5 none luks,discard,noauto,nofail,timeout=90
+szpool-6 /srv/szpools/szpool-6 none luks,discard,noauto,nofail,timeout=90
 END
 chmod 0644 /mnt/zroot/etc/crypttab
 
@@ -501,7 +501,7 @@ END
 chmod 0644 /mnt/zroot/etc/systemd/system/zroot-pool@szpool.service.d/zroot.conf
 
 # Import the pool szpool at every start
-systemctl --quiet --root=/mnt/zroot enable zroot-pool@szpool.service
+systemctl --quiet --root=/mnt/zroot enable zroot-pool@szpool.target
 
 # Say how much compressed swap in RAM
 mkdir -p /mnt/zroot/etc/systemd

@@ -167,7 +167,7 @@ udevadm settle --timeout=60
 ### pools
 
 # Create the pool user
-zpool create -f -o ashift=12 -o autoexpand=on -o autotrim=on -O mountpoint=/home/user -O canmount=off -O checksum=sha256 -O compression=lz4 -O acltype=posixacl -O xattr=sa -O dnodesize=auto -O relatime=on -O org.openzfs.systemd:requires=zroot-pool@user.service -O org.openzfs.systemd:after=zroot-pool@user.service -O org.openzfs.systemd:nofail=on -O org.openzfs.systemd:wanted-by=zroot-pool@user.service -R /mnt/zroot user /dev/mapper/vault
+zpool create -f -o ashift=12 -o autoexpand=on -o autotrim=on -O mountpoint=/home/user -O canmount=off -O checksum=sha256 -O compression=lz4 -O acltype=posixacl -O xattr=sa -O dnodesize=auto -O relatime=on -O org.openzfs.systemd:requires=zroot-pool@user.service -O org.openzfs.systemd:after=zroot-pool@user.service -O org.openzfs.systemd:nofail=on -O org.openzfs.systemd:wanted-by=zroot-pool@user.target -R /mnt/zroot user /dev/mapper/vault
 
 # Import the pool user
 zpool list -H -o name user >/dev/null 2>&1 || {
@@ -372,7 +372,7 @@ chmod 0644 /mnt/zroot/etc/fstab
 mkdir -p /mnt/zroot/etc
 cat >/mnt/zroot/etc/crypttab <<END
 # <name> <device> <key> <options>
-vault UUID=${fact_luks_vault} none luks,discard,nofail,timeout=90,x-systemd.device-timeout=110,password-cache=no
+vault UUID=${fact_luks_vault} none luks,discard,noauto,nofail,timeout=90,x-systemd.device-timeout=110,password-cache=no
 END
 chmod 0644 /mnt/zroot/etc/crypttab
 
@@ -412,7 +412,7 @@ END
 chmod 0644 /mnt/zroot/etc/systemd/system/zroot-pool@user.service.d/zroot.conf
 
 # Import the pool user at every start
-systemctl --quiet --root=/mnt/zroot enable zroot-pool@user.service
+systemctl --quiet --root=/mnt/zroot enable zroot-pool@user.target
 
 # Say how much compressed swap in RAM
 mkdir -p /mnt/zroot/etc/systemd
