@@ -43,10 +43,10 @@ SAID: Mapping[Encryption, tuple[str, str, str, str]] = {
         "One passphrase to change, one key to destroy, on however many disks.",
     ),
     Encryption.INTEGRITY: (
-        "All of the pool. A sector changed without the key is not read at all.",
+        "All of the pool. A sector changed without the key cannot be read.",
         "That the disks are encrypted; and /boot. Not what is unused.",
         "First all of each disk is written once; later each write goes twice.",
-        "Disks that somebody could change and put back. ZFS mends what it finds.",
+        "Disks that somebody could change and put back: ZFS then mends them.",
     ),
     Encryption.NATIVE: (
         "Contents, names and rights of files. A changed bit is noticed.",

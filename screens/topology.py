@@ -18,6 +18,7 @@ WORDS: Mapping[VdevKind, str] = {
     VdevKind.RAIDZ1: "raidz1: one disk's worth of parity",
     VdevKind.RAIDZ2: "raidz2: two disks' worth of parity",
     VdevKind.RAIDZ3: "raidz3: three disks' worth of parity",
+    VdevKind.DRAID2: "draid2: as raidz2, with a spread spare",
 }
 LATER: Mapping[VdevKind, str] = {
     VdevKind.SINGLE: "it becomes a mirror with a second disk",
@@ -27,6 +28,7 @@ LATER: Mapping[VdevKind, str] = {
     VdevKind.RAIDZ1: "disks can be added; the parity stays",
     VdevKind.RAIDZ2: "disks can be added; the parity stays",
     VdevKind.RAIDZ3: "disks can be added; the parity stays",
+    VdevKind.DRAID2: "disks can be replaced, and none added",
 }
 """What zpool attach, add and remove can do with it; raidz takes a single disk since OpenZFS 2.3."""
 CELL = 4
@@ -101,6 +103,8 @@ def losses(kind: VdevKind, *, count: int) -> str:
     if not surely:
         return "no failed disk: then all is lost" if count > 1 else "nothing: if the disk fails, all is lost"
     any_of = f"any {surely} of {count} disks" if surely > 1 else f"any one of {count} disks"
+    if kind is VdevKind.DRAID2:
+        return f"{any_of}; a third once the spare is filled"
     return any_of if at_best == surely else f"{any_of}; {at_best}, one of each pair"
 
 

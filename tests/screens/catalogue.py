@@ -155,6 +155,7 @@ SCREENS: Mapping[str, Sequence[State]] = {
         State(
             "key-device", Encrypt, changed(FULL, encryption=Encryption.KEY_DEVICE, recovery=Secret("kept in a drawer"))
         ),
+        State("integrity", Encrypt, changed(FULL, encryption=Encryption.INTEGRITY)),
         State("native", Encrypt, changed(FULL, encryption=Encryption.NATIVE)),
         State("none", Encrypt, changed(FULL, encryption=Encryption.NONE)),
         State("long-names", Encrypt, NAMES, LONG, keys=("f2",)),
@@ -165,6 +166,7 @@ SCREENS: Mapping[str, Sequence[State]] = {
         State("options", PoolStep, FULL, focus="#options", keys=("enter",)),
         State("error", PoolStep, FULL, focus="#field-pool Entry", keys=(*keys("mirror"), "f10")),
         State("mirrors", PoolStep, changed(TWELVE, topology=VdevKind.STRIPED_MIRRORS), MANY),
+        State("draid", PoolStep, changed(TWELVE, topology=VdevKind.DRAID2), MANY),
         State("many-disks", PoolStep, TWELVE, MANY),
         State("long-names", PoolStep, NAMES, LONG),
     ),

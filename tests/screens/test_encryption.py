@@ -11,6 +11,7 @@ from step_alone import MACHINES, TWO, Alone, Demo, drive
 from installer.errors import Refusal
 from installer.recipe import keymap
 from installer.recipe.secrets import Secret
+from screens import compose
 from screens.answers import Encryption
 from screens.encryption import Encrypt
 from screens.passphrase import difference, strength
@@ -272,3 +273,14 @@ def test_strength_says_what_is_easy_to_guess(text: str, said: str) -> None:
 def test_difference(again: str, said: str) -> None:
     assert said in difference("abc", again)
     assert bool(said) == bool(difference("abc", again))
+
+
+def test_integrity_has_its_cost_beside_it_and_no_discard() -> None:
+    async def steps(alone: Alone) -> None:
+        assert "each disk is written once" in alone.text()
+        assert not alone.step.query_one("#field-discard").display
+        made = compose.document(await alone.leave("f10"))
+        assert made["crypt"]["pool"] == {"over": "partition.pool", "kind": "luks2-integrity", "discard": False}
+        assert made["pool"]["rpool"]["properties"] == {"autotrim": "off"}
+
+    drive(Encrypt, steps, GIVEN.model_copy(update={"encryption": Encryption.INTEGRITY}))

@@ -10,7 +10,7 @@ from installer.machine.model import Machine
 from installer.recipe.model import VdevKind
 from screens import compose as composing
 from screens import topology
-from screens.answers import LAYOUTS, Answers, Dataset, Datasets, topologies
+from screens.answers import LAYOUTS, Answers, Dataset, Datasets, topologies, usable
 from screens.datasets import Edit, Row
 from screens.fields import Entry, Press
 from screens.pool import PoolStep
@@ -85,10 +85,25 @@ def test_every_drawing_has_every_disk_once_and_fits(count: int, width: int) -> N
         (VdevKind.MIRROR, 3, "any 2 of 3"),
         (VdevKind.STRIPED_MIRRORS, 6, "any one of 6 disks; 3, one of each pair"),
         (VdevKind.RAIDZ3, 8, "any 3 of 8"),
+        (VdevKind.DRAID2, 12, "any 2 of 12 disks; a third once the spare is filled"),
     ],
 )
 def test_losses(kind: VdevKind, count: int, said: str) -> None:
     assert said in topology.losses(kind, count=count)
+
+
+@pytest.mark.parametrize(("count", "tenths"), [(6, 30), (11, 80), (12, 88), (24, 184)])
+def test_draid_has_a_spare_and_two_of_parity_in_each_group(count: int, tenths: int) -> None:
+    assert usable(VdevKind.DRAID2, count=count, size=10) == tenths
+    assert composing.document(Answers(disks=tuple("abcdefghijklmnopqrstuvwx"[:count]), topology=VdevKind.DRAID2))[
+        "pool"
+    ]["rpool"]["vdevs"] == [{"kind": "draid2", "over": "crypt.pool", "spares": 1}]
+
+
+def test_draid_is_offered_where_it_makes_sense_and_never_first() -> None:
+    assert VdevKind.DRAID2 not in topologies(5)
+    assert VdevKind.DRAID2 in topologies(6)
+    assert topologies(26)[0] is VdevKind.RAIDZ2
 
 
 def test_options_open_in_place_and_come_back() -> None:
