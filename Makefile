@@ -43,6 +43,10 @@ iso: host $(BIN)/zroot-environment ## dist/zroot-amd64.iso
 vm: iso ## the main job: a recipe becomes two disks that boot, shown from the first command to zpool status
 	@$(RUN) tests.vm.demo
 
+.PHONY: vm-guided
+vm-guided: iso ## the same machine with the guided install on this terminal, as over a serial line
+	@$(RUN) tests.vm.guided
+
 .PHONY: demo
 demo: $(BIN)/zroot-environment ## the guided install over a recorded machine: no root, nothing written
 	@$(RUN) screens --machine tests/machines/synthetic-two-blank.json
@@ -54,9 +58,17 @@ check: $(BIN)/zroot-environment
 	$(BIN)/mypy -p installer -p screens -p tests.vm
 	$(BIN)/lint-imports --no-cache
 
+# Side by side, each with its own output: a test of a screen or of a dialogue waits as much as it works.
 .PHONY: test-fast
-test-fast: check ## everything without virtual machines, under two minutes
-	$(PYTEST) -m "not vm"
+test-fast: $(BIN)/zroot-environment ## everything without virtual machines, under two minutes
+	@$(MAKE) --no-print-directory --jobs=3 --output-sync=target check fast-unit fast-screens
+
+.PHONY: fast-unit fast-screens
+fast-unit: $(BIN)/zroot-environment
+	$(PYTEST) -m "not vm and not sweep" tests/unit tests/vm
+
+fast-screens: $(BIN)/zroot-environment
+	$(PYTEST) -m "not vm and not sweep" tests/screens
 
 .PHONY: test
 test: test-host check ## what CI runs: test-fast, the image, and virtual machines for VM_BUDGET minutes
@@ -75,6 +87,10 @@ test-all: test-host check ## every test, hours if need be; fails if plan/, run/ 
 .PHONY: bench
 bench: iso ## the figures in README
 	@$(RUN) tests.vm.bench
+
+.PHONY: bench-screens
+bench-screens: $(BIN)/zroot-environment ## how long the guided install takes to its first picture
+	@$(RUN) tests.screens.bench
 
 # pip's own settings are left out: an index or a folder of wheels that only this machine has must not get into the locks.
 COMPILE := env -u PIP_FIND_LINKS -u PIP_INDEX_URL -u PIP_EXTRA_INDEX_URL PIP_CONFIG_FILE=/dev/null CUSTOM_COMPILE_COMMAND="make lock" \

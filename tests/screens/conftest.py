@@ -1,11 +1,13 @@
-"""What has to be ended after the tests of the screens."""
+"""What the tests of the screens share, and what has to be ended after them."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import pytest
 
+from installer.run.client import Still
 from tests.screens.house import STUDIOS
 
 
@@ -15,3 +17,11 @@ def end_of_the_studio() -> Iterator[None]:
     yield
     while STUDIOS:
         STUDIOS.pop().close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nobody_waits_for_a_disk() -> Iterator[None]:
+    """Let an app end at once: it waits for the thread that waits for disks."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Still, "wait", lambda self, seconds: bool(time.sleep(0.01)))
+        yield

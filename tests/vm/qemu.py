@@ -111,8 +111,10 @@ class Machine:
         self.log.unlink(missing_ok=True)
         # Not in the folder: the path of a UNIX socket has 107 characters at most.
         self._sockets = Path(tempfile.mkdtemp(prefix="zroot-vm-"))
+        console = f"socket,id=con,path={self._sockets}/console,server=on,wait=on,logfile={self.log}"
+        argv = [*self._argv(console), "-qmp", f"unix:{self._sockets}/qmp,server=on,wait=off"]
         with (self.folder / "qemu.log").open("wb") as log:
-            self._process = subprocess.Popen(self._argv(), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self._process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         self.started = time.monotonic()
         try:
             self.console = Console(self._connect("console"), log=self.log)
@@ -131,6 +133,13 @@ class Machine:
         if kind is not None:
             self._picture()
         self._kill()
+
+    def on_this_terminal(self) -> int:
+        """Run the machine with its serial line on this terminal, Ctrl-a for QEMU; return QEMU's status at its end."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        console = f"stdio,id=con,mux=on,signal=off,logfile={self.log}"
+        # A monitor on the same terminal is what Ctrl-a belongs to.
+        return subprocess.run([*self._argv(console), "-mon", "chardev=con,mode=readline"], check=False).returncode
 
     @property
     def log(self) -> Path:
@@ -164,7 +173,7 @@ class Machine:
         self.console.wait_for_end(within=within)
         self._process.wait(START)
 
-    def _argv(self) -> list[str]:
+    def _argv(self, console: str) -> list[str]:
         # Firmware that keeps its keys from the system needs a chipset with system management mode.
         chipset = "q35,smm=on" if self.secure_boot else "pc"
         argv = ["qemu-system-x86_64", "-machine", chipset, *self.accelerator, "-m", str(self.memory)]
@@ -179,8 +188,7 @@ class Machine:
             "-vga",
             "std",
         ]
-        argv += ["-chardev", f"socket,id=con,path={self._sockets}/console,server=on,wait=on,logfile={self.log}"]
-        argv += ["-serial", "chardev:con", "-qmp", f"unix:{self._sockets}/qmp,server=on,wait=off"]
+        argv += ["-chardev", console, "-serial", "chardev:con"]
         argv += ["-nic", "user,model=virtio-net-pci" if self.network else "none"]
         argv += ["-device", "virtio-rng-pci"]
         if self.firmware is Firmware.UEFI:

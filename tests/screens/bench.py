@@ -1,0 +1,50 @@
+"""`make bench-screens`: how long the first picture takes after the command, and what it would take at the least."""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+
+from tests.screens.line import on_a_line
+
+BARE = "import textual.app, textual.widgets\nfrom pydantic import BaseModel\nclass A(BaseModel):\n    a: int"
+ROUNDS = 7
+
+
+@dataclass(frozen=True)
+class Took:
+    """Seconds by the clock, and of a processor."""
+
+    clock: float
+    work: float
+
+
+def first_picture() -> Took:
+    """Start the guided install on a terminal and wait for its first question."""
+    with on_a_line() as line:
+        line.shows("Keyboard layout")
+        return Took(time.monotonic() - line.since, line.work())
+
+
+def libraries() -> float:
+    """Return the seconds that the libraries need to be loaded, by the clock."""
+    began = time.monotonic()
+    subprocess.run([sys.executable, "-c", BARE], check=True)
+    return time.monotonic() - began
+
+
+def main() -> int:
+    """Measure and print."""
+    took = [first_picture() for _ in range(ROUNDS)]
+    bare = [libraries() for _ in range(ROUNDS)]
+    clock, work = (statistics.median(getattr(one, name) for one in took) for name in ("clock", "work"))
+    print(f"first picture: {clock:.2f} s by the clock, {work:.2f} s of a processor")
+    print(f"Textual and pydantic alone: {statistics.median(bare):.2f} s by the clock")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
