@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Generator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import tomlkit
 
-from tests.vm import storage
-from tests.vm.installs import INSTALL, PASSPHRASE
+from installer.recipe.model import Firmware
+from tests.vm import guest, installs, storage
+from tests.vm.installs import INSTALL, PASSPHRASE, SERIALS, empty, prepared, quick
+from tests.vm.places import RESULTS, ROOT
+from tests.vm.qemu import blank
 from tests.vm.serial import Console
 from tests.vm.storage import DISKS, FOLDER
+from tests.vm.volume import Volume
 
 pytestmark = [pytest.mark.vm, pytest.mark.slow]
 
@@ -116,3 +121,27 @@ def test_a_changed_sector_is_noticed_below_zfs_and_mended_by_it(live: Console) -
     assert "with 0 errors" in status, status
     assert "INTEGRITY AEAD ERROR" in live.output("dmesg")
     assert live.output("sha256sum /sums/file", within=300) == before
+
+
+def with_integrity(recipe: tomlkit.TOMLDocument) -> None:
+    """What the guided install makes of this choice."""
+    quick(recipe)
+    recipe["crypt"]["pool"]["kind"] = "luks2-integrity"
+    recipe["crypt"]["pool"]["discard"] = False
+    recipe["pool"]["rpool"]["properties"]["autotrim"] = "off"
+
+
+def test_a_system_over_integrity_starts(iso: Path) -> None:
+    """The initramfs has dm-integrity; the disk is small, because all of it is written once."""
+    serials = {"a": SERIALS["a"]}
+    machine = empty(RESULTS / "integrity-root", iso=iso, firmware=Firmware.UEFI, serials=serials)
+    small = blank(machine.disks["a"].image, gib=6, slot=machine.disks["a"].slot, serial=serials["a"])
+    machine = replace(machine, disks={"a": small})
+    recipe = prepared((ROOT / "recipes/debian-luks-single.toml").read_text(), change=with_integrity, serials=serials)
+    installs.replay(machine, Volume.make(machine.folder / "volume.img", installs.files(recipe)))
+    found = guest.boot(machine.machine("boot"), {**guest.HEALTH, "layers": "dmsetup table"})
+    assert found.prompts == 1
+    assert found["pool"] == "ONLINE", found["status"]
+    assert "integrity" in found["layers"], found["layers"]
+    assert found["failed"] == ""
+    assert found["state"] == "running"
