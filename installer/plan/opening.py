@@ -14,7 +14,7 @@ from installer.plan.names import TARGET, partition_path
 from installer.plan.operation import Layer, Operation
 from installer.plan.steps import command, programs, target_file
 from installer.recipe import stack
-from installer.recipe.model import NativeEncryption
+from installer.recipe.model import CryptKind, NativeEncryption
 
 PROMPT = 90
 """Seconds that systemd asks for a member's passphrase; the initramfs asks for the root pool's as long as it takes."""
@@ -80,6 +80,8 @@ def in_initramfs(layout: Layout) -> frozenset[str]:
 def _opens_along(layout: Layout, name: str, *, secrets: set[str], keys: set[str]) -> bool:
     crypt = layout.recipe.crypt[name]
     shared = (crypt.unlock == "passphrase" and crypt.secret in secrets) or (crypt.key and crypt.key in keys)
+    # The initramfs opens LUKS alone: it knows its members by their UUIDs.
+    shared = shared and crypt.kind is not CryptKind.TCRYPT
     return bool(shared) and all(lower.startswith(("disk.", "partition.")) for lower in _below(layout, crypt.over))
 
 

@@ -8,7 +8,7 @@ from installer.plan.names import TARGET, array_path, fact, mapping_path, zvol_pa
 from installer.plan.opening import crypttab_options, in_initramfs
 from installer.plan.operation import Layer, Operation
 from installer.plan.steps import command, programs, target_file
-from installer.recipe.model import SwapKind
+from installer.recipe.model import CryptKind, SwapKind
 
 LIST_COLUMNS = (
     "name,mountpoint,canmount,atime,relatime,devices,exec,readonly,setuid,nbmand,encroot,keylocation,"
@@ -94,6 +94,9 @@ def _place(layout: Layout, name: str, below: Device, device: Device) -> str:
     if kind == "file":
         # No device that could have a UUID before systemd has put a loop device over it.
         return below.path.removeprefix(TARGET)
+    if layout.recipe.crypt[name].kind is CryptKind.TCRYPT:
+        # It looks like random bytes, without a UUID: only the device's own link tells it from others.
+        return below.path
     return array_path(lower) if kind == "raid" and is_key(layout, name) else f"UUID={fact('luks', device.name)}"
 
 
@@ -102,7 +105,8 @@ def _options(layout: Layout, name: str) -> str:
     size = [f"keyfile-size={int(crypt.key_size)}"] if crypt.key and crypt.key_size else []
     early = name in in_initramfs(layout)
     opened = ("noauto", "x-initrd.attach") if early else crypttab_options(layout, name)
-    return ",".join(["luks", *(["discard"] if crypt.discard else []), *size, *opened])
+    kind = "tcrypt" if crypt.kind is CryptKind.TCRYPT else "luks"
+    return ",".join([kind, *(["discard"] if crypt.discard else []), *size, *opened])
 
 
 def members(layout: Layout) -> str:

@@ -193,6 +193,22 @@ def test_truecrypt_volumes_are_made_by_tcplay_and_tried_by_cryptsetup() -> None:
     assert not any("luks" in fact.name for fact in made.facts)
 
 
+def test_truecrypt_volumes_beside_a_root_are_named_by_their_links_and_opened_late() -> None:
+    """With the root's passphrase too: the initramfs knows LUKS alone."""
+    part = '[[partition]]\nname = "secret"\nsize = "1G"\ntype = "8300"\n'
+    more = '\n[crypt.secret]\nover = "partition.secret"\nkind = "tcrypt"\ndiscard = false\n'
+    pool = '\n[pool.tank]\nvdevs = [{ kind = "mirror", over = "crypt.secret" }]\n'
+    made = plan(recipe(part + MIRROR + more + pool), machine())
+    written = operation(made, "system/write/etc/crypttab").action
+    assert isinstance(written, WriteFile)
+    line = next(line for line in written.content.splitlines() if line.startswith("secret-a "))
+    assert line.split()[:3] == ["secret-a", "/dev/disk/by-id/ata-SA-part1", "none"]
+    options = line.split()[3].split(",")
+    assert options[0] == "tcrypt"
+    assert "nofail" in options
+    assert "x-initrd.attach" not in options
+
+
 def test_truecrypt_volumes_are_filled_only_where_discards_would_not_tell_anyway() -> None:
     (discarding, _) = commands(encrypted('kind = "tcrypt"\n'), "encryption/format/data-a")
     (hiding, _) = commands(encrypted('kind = "tcrypt"\ndiscard = false\n'), "encryption/format/data-a")
