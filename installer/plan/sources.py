@@ -96,6 +96,12 @@ IN_SYSTEMD = ("systemd-cryptsetup",)
 
 FOREIGN = ("tarball", "debootstrap")
 """Sources of a system with a kernel, and perhaps a release, of its own."""
+SMALL_INITRAMFS = (
+    '--essential-hook=mkdir "$1/etc/dracut.conf.d"; echo "dracutmodules=base" > "$1/etc/dracut.conf.d/first.conf"',
+    '--customize-hook=rm "$1/etc/dracut.conf.d/first.conf"',
+)
+"""For mmdebstrap: the kernel may be set up before DKMS has made its ZFS module, without which dracut would fail; and
+the initramfs of that moment is made anew anyway."""
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 COMPONENTS = "main contrib non-free-firmware"
 VOLUME = "/dev/disk/by-label/ZROOT"
@@ -233,6 +239,7 @@ def _debootstrap(layout: Layout) -> Operation:
             f"--keyring={KEYRING}",
             '--aptopt=APT::Install-Recommends "false"',
             '--aptopt=Acquire::Retries "5"',
+            *SMALL_INITRAMFS,
             system.suite,
             TARGET,
             *lines,

@@ -9,12 +9,12 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from installer.plan.sources import COMPONENTS, IN_SYSTEMD, NEEDS
+from installer.plan.sources import COMPONENTS, IN_SYSTEMD, NEEDS, SMALL_INITRAMFS
 from tests.vm.places import CACHE, ROOT, only_one
 
 SUITE = "bookworm"
 PACKAGES = [package for package, _ in NEEDS if package not in IN_SYSTEMD]
-OPTIONS = ("--mode=root", "--variant=important", '--aptopt=APT::Install-Recommends "false"')
+OPTIONS = ("--mode=root", "--variant=important", '--aptopt=APT::Install-Recommends "false"', *SMALL_INITRAMFS)
 
 
 def debian_tarball() -> Path:
@@ -33,6 +33,7 @@ def debian_tarball() -> Path:
             for older in CACHE.glob("tarball-*/"):
                 shutil.rmtree(older)
             unfinished = CACHE / "tarball-unfinished" / found.name
+            shutil.rmtree(unfinished.parent, ignore_errors=True)
             unfinished.parent.mkdir(parents=True)
             root = [] if os.geteuid() == 0 else ["sudo"]
             subprocess.run([*root, "nice", "-n", "19", "mmdebstrap", *argv, str(unfinished), *lines], check=True)
