@@ -11,6 +11,8 @@ from tests.vm.qemu import Machine
 from tests.vm.serial import DEAD, ConsoleError
 
 COLUMNS, LINES = 80, 24
+REDRAW = 20.0
+"""Seconds without what is waited for, after which the screen is drawn again."""
 KEYS = {
     "enter": "\r",
     "tab": "\t",
@@ -24,6 +26,7 @@ KEYS = {
     "f1": "\x1bOP",
     "f9": "\x1b[20~",
     "f10": "\x1b[21~",
+    "ctrl-l": "\x0c",
 }
 """What a vt220 sends."""
 
@@ -49,6 +52,8 @@ class Terminal:
         self._stream = pyte.ByteStream(self._screen)
         self.keys = 0
         """How many keys were pressed."""
+        self.redraws = False
+        """Whether something runs there that draws its screen again on Ctrl-L: the emulated line loses bytes."""
 
     @property
     def text(self) -> str:
@@ -58,13 +63,17 @@ class Terminal:
     def wait_for(self, *texts: str | re.Pattern[str], within: float) -> str:
         """Wait until one of the texts stands on the screen and return it; within is in seconds. Raises ConsoleError."""
         patterns = [text if isinstance(text, re.Pattern) else re.compile(re.escape(text)) for text in texts]
-        ends = time.monotonic() + within
+        began = time.monotonic()
+        ends, again = began + within, began + REDRAW
         while True:
             self._look()
             if found := next((match for one in patterns if (match := one.search(self.text))), None):
                 return found.group()
             if dead := next((text for text in DEAD if text in self.text), ""):
                 raise ConsoleError(f"the machine printed {dead!r} instead of {texts}:\n{self.text}")
+            if self.redraws and time.monotonic() > again:
+                again += REDRAW
+                self._machine.console.send(KEYS["ctrl-l"])
             if time.monotonic() > ends:
                 raise ConsoleError(f"{within:g} seconds went by without {texts}; the screen is:\n{self.text}")
 

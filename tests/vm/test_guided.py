@@ -39,8 +39,12 @@ def answer(screen: Terminal) -> None:
     screen.wait_for("Keyboard layout", within=installs.INSTALL)
     screen.wait_for("can be used", within=SCREEN)
     screen.press("f10")
+    screen.redraws = True
     step(screen, 1)
-    screen.press("space", "down", "space", "f10")
+    for key, then in (("space", r">\[a\]"), ("down", r">\[ \]"), ("space", r">\[b\]")):
+        screen.press(key)
+        screen.wait_for(re.compile(then), within=SCREEN)
+    screen.press("f10")
     step(screen, 2)
     screen.press("f10")
     step(screen, 3)
