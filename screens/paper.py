@@ -72,6 +72,8 @@ class Paper(ScrollView, can_focus=True):
         """Whether the end stays in sight while lines are added, as long as nobody scrolled away from it."""
         self._lines: list[Line] = []
         self._drawn: list[tuple[str, Look]] = []
+        self._end = 0
+        """How far it could be scrolled when it was last measured: a smaller terminal moves the end away."""
 
     def write(self, lines: Iterable[Line]) -> None:
         """Put these lines in the place of all others."""
@@ -98,7 +100,7 @@ class Paper(ScrollView, can_focus=True):
         self._wrap()
 
     def _wrap(self) -> None:
-        at_end = self._follow and self.scroll_offset.y >= self.max_scroll_y
+        at_end = self._follow and self.scroll_offset.y >= min(self._end, self.max_scroll_y)
         self._drawn = self._broken(self._lines)
         self._measure()
         if at_end:
@@ -111,6 +113,7 @@ class Paper(ScrollView, can_focus=True):
 
     def _measure(self) -> None:
         self.virtual_size = Size(self.scrollable_content_region.width, len(self._drawn))
+        self._end = self.max_scroll_y
         self.refresh()
 
     def render_line(self, y: int) -> Strip:

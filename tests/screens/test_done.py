@@ -10,10 +10,11 @@ from step_alone import Alone, drive
 
 from installer.errors import Refusal
 from installer.plan.operation import Effect, Plan
-from installer.run.events import Event, Stamped
+from installer.run.events import Event, Failed, Notice, Stamped
 from screens.answers import Answers
 from screens.desk import Desk
 from screens.done import CLOSED, Done, proved
+from screens.fields import Press
 from screens.following import Run
 from screens.paper import Paper
 from tests.screens.runs import DONE, PLAN, SINCE, Told, until
@@ -32,11 +33,18 @@ def finished(plan: Plan = PLAN, events: Sequence[Event] | None = None) -> Run:
     return run
 
 
-def show(told: Told, steps: Callable[[Alone], object], plan: Plan = PLAN) -> None:
+def show(
+    told: Told,
+    steps: Callable[[Alone], object],
+    plan: Plan = PLAN,
+    *,
+    run: Run | None = None,
+    size: tuple[int, int] = (80, 24),
+) -> None:
     def make(desk: Desk, answers: Answers) -> Done:
-        return Done(desk, answers, run=finished(), plan=plan)
+        return Done(desk, answers, run=run or finished(), plan=plan)
 
-    drive(make, steps, client=told)  # type: ignore[arg-type]
+    drive(make, steps, client=told, size=size)  # type: ignore[arg-type]
 
 
 def said(alone: Alone) -> str:
@@ -73,9 +81,39 @@ def test_it_says_where_recipe_log_and_headers_are(told: Told) -> None:
     show(told, steps)
 
 
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+def test_restart_has_the_focus_and_comes_first(told: Told, size: tuple[int, int]) -> None:
+    async def steps(alone: Alone) -> None:
+        await alone.until(lambda: alone.focus() == "restart")
+        assert next(press.id for press in alone.step.query(Press) if press.display) == "restart"
+        assert "Remove the installer's medium" in said(alone)
+
+    show(told, steps, size=size)
+
+
+def test_a_volume_that_has_the_headers_too_is_named(told: Told) -> None:
+    kept = Notice(text="The headers are on the ZROOT volume too.")
+    run = finished(events=[*until(""), kept, DONE])
+
+    async def steps(alone: Alone) -> None:
+        assert "The same stands on the ZROOT volume, in zroot-undo." in said(alone)
+
+    show(told, steps, run=run)
+
+
+def test_a_check_that_failed_or_never_came_is_not_called_proved() -> None:
+    checks = [one for one in PLAN.operations if one.effect is Effect.CHECK]
+    last = checks[-1]
+    events = [*until(last.id), Failed(operation=last.id, title="It is not so.", message="", hint="", optional=True)]
+    found = list(proved(PLAN, finished(events=events)))
+    assert last.title not in found
+    assert set(found) >= {one.title for one in checks[:-1]}
+
+
 def test_storage_alone_names_no_system_and_no_passphrase_at_the_start(told: Told) -> None:
     async def steps(alone: Alone) -> None:
         assert "/var/log/zroot" not in said(alone)
+        assert "in the memory of this system, in /run/zroot" in said(alone)
         assert "passphrase" not in said(alone).partition("What was proved")[0]
         await alone.press("f2")
         assert alone.pilot.app.screen is alone.step
