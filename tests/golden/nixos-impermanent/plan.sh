@@ -7,6 +7,7 @@
 #
 # The pool rpool has no redundancy: if its disk fails, all of it is lost. Keep a copy elsewhere.
 # crypt.cryptroot passes discards on to the disks: it keeps SSDs fast, and lets whoever has the disk see how much of it is in use, and where, but nothing of what it says.
+# The kernels on the ESPs are neither encrypted nor authenticated: whoever has the machine in hand can change what starts.
 # NixOS itself is not installed by this. Afterwards start NixOS's own installer by UEFI, with a network, and run there as root: mkdir -p /esp; mount /dev/disk/by-label/ESP-A /esp; sh /esp/zroot-nixos.sh - it opens and mounts all of this and calls nixos-install.
 set -eu
 again() { # COUNT COMMAND...: once more after a second, at most COUNT times
@@ -234,8 +235,8 @@ cat >/mnt/zroot/persist/etc/nixos/configuration.nix <<END
   console.useXkbConfig = true;
   console.earlySetup = true;
 
-  # Made anew at every start from what stands here. Hashes of passwords lie where only root reads them, for this
-  # file becomes part of the Nix store, which everybody reads. A new password: mkpasswd > the file.
+  # Made anew at every start from what stands here. Hashes of passwords lie where only root reads them, for
+  # this file becomes part of the Nix store, which everybody reads. A new password: mkpasswd > the file.
   users.mutableUsers = false;
   users.users."user" = {
     isNormalUser = true;
