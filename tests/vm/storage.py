@@ -22,18 +22,20 @@ FOLDER = "/stacks"
 
 
 @contextlib.contextmanager
-def live(name: str, *, iso: Path, files: Mapping[str, str]) -> Iterator[Console]:
+def live(
+    name: str, *, iso: Path, files: Mapping[str, str], firmware: Firmware = Firmware.BIOS, gib: float = 1.5
+) -> Iterator[Console]:
     """Give the shell of a live system with the disks STACK-A to STACK-D and some files."""
     folder = RESULTS / name
     volume = Volume.make(folder / "volume.img", files)
     disks = [
-        blank(folder / f"{role}.qcow2", gib=1.5, slot=slot, serial=f"STACK-{role.upper()}")
+        blank(folder / f"{role}.qcow2", gib=gib, slot=slot, serial=f"STACK-{role.upper()}")
         for slot, role in enumerate("abcd")
     ]
     machine = Machine(
         folder=folder / "live",
         disks=[*disks, volume.disk()],
-        firmware=Firmware.BIOS,
+        firmware=firmware,
         iso=iso,
         accelerator=accelerator(iso),
     )
