@@ -11,7 +11,12 @@ TOOLS = r"""
 say() { echo "says: $*"; }
 udevadm() { :; }
 sleep() { command sleep 0.05; }
-systemctl() { [[ " $LOCKED " == *" ${3#systemd-cryptsetup@} "* ]]; }
+systemctl() {
+    case $* in
+        *is-active*) [[ -e $root/zed ]] ;;
+        *) [[ " $LOCKED " == *" ${3#systemd-cryptsetup@} "* ]] ;;
+    esac
+}
 systemd-escape() { echo "${@: -1}" | sed 's,/,-,g'; }
 zpool() {
     case $1 in
@@ -20,7 +25,13 @@ zpool() {
             echo "$*" > $root/did
             mkdir -p $root/kstat/tank
             ;;
-        export) [[ -e $root/busy ]] && return 1; echo "zpool $*"; rmdir $root/kstat/tank ;;
+        export)
+            [[ -e $root/busy ]] && return 1
+            echo "zpool $*"
+            rmdir $root/kstat/tank
+            [[ -e $root/zed ]] && echo > $root/lists/tank
+            true
+            ;;
     esac
 }
 zfs() {
@@ -53,7 +64,9 @@ class Outcome:
 def run(folder: Path, script: str, *arguments: str, **environment: str) -> Outcome:
     """Run a script of the target in a folder that stands for the machine."""
     text = (TARGET / "usr/lib/zroot" / script).read_text().replace(". /usr/lib/zroot/say\n", TOOLS)
-    text = text.replace("/proc/spl/kstat/zfs", f"{folder}/kstat").replace("/dev/mapper/", f"{folder}/")
+    places = {"/proc/spl/kstat/zfs": "kstat", "/etc/zfs/zfs-list.cache": "lists", "/dev/mapper": "mapper"}
+    for path, name in places.items():
+        text = text.replace(f"{path}/", f"{folder}/{name}/")
     done = subprocess.run(
         ["bash", "-c", text, script, *arguments],
         env={"PATH": "/usr/bin:/bin", "root": str(folder), "LOCKED": "", **environment},
@@ -68,10 +81,11 @@ def run(folder: Path, script: str, *arguments: str, **environment: str) -> Outco
 
 
 def import_tank(folder: Path, *present: str, wait: str = "1", locked: str = "") -> Outcome:
-    (folder / "kstat").mkdir()
+    for name in ("kstat", "mapper"):
+        (folder / name).mkdir()
     for name in present:
         (folder / name).touch()
-    devices = f"{folder}/a {folder}/b"
+    devices = f"{folder}/mapper/a {folder}/mapper/b"
     return run(folder, "zroot-pool", "import", "tank", ZROOT_DEVICES=devices, ZROOT_WAIT=wait, LOCKED=locked)
 
 
@@ -80,21 +94,21 @@ def imported(folder: Path) -> str:
 
 
 def test_a_pool_is_imported_from_its_own_devices_and_not_kept_in_the_cache_file(tmp_path: Path) -> None:
-    done = import_tank(tmp_path, "a", "b")
+    done = import_tank(tmp_path, "mapper/a", "mapper/b")
     assert done == Outcome(0, [])
-    assert imported(tmp_path) == "import -N -o cachefile=none -d a -d b tank"
+    assert imported(tmp_path) == "import -N -o cachefile=none -d mapper/a -d mapper/b tank"
 
 
 def test_a_missing_member_is_waited_for_and_named(tmp_path: Path) -> None:
-    done = import_tank(tmp_path, "a")
+    done = import_tank(tmp_path, "mapper/a")
     assert done.status == 0
     assert done.lines == ["says: importing tank without b"]
-    assert imported(tmp_path) == "import -N -o cachefile=none -d a tank"
+    assert imported(tmp_path) == "import -N -o cachefile=none -d mapper/a tank"
 
 
 def test_a_locked_member_is_not_waited_for(tmp_path: Path) -> None:
     """The run would be stopped: a wait of an hour."""
-    done = import_tank(tmp_path, "a", wait="3600", locked="b")
+    done = import_tank(tmp_path, "mapper/a", wait="3600", locked="b")
     assert done.said() == "says: importing tank without b"
 
 
@@ -105,13 +119,24 @@ def test_a_locked_pool_stays_closed_and_the_command_is_said(tmp_path: Path) -> N
 
 
 def test_a_pool_that_cannot_be_imported_says_why(tmp_path: Path) -> None:
-    done = import_tank(tmp_path, "a", "b", "broken")
+    done = import_tank(tmp_path, "mapper/a", "mapper/b", "broken")
     assert done.status == 1
     assert "no such pool" in done.said()
 
 
+def test_the_list_of_mounts_outlives_what_zed_does_to_it(tmp_path: Path) -> None:
+    (tmp_path / "kstat/tank").mkdir(parents=True)
+    (tmp_path / "lists").mkdir()
+    (tmp_path / "lists/tank").write_text("tank\t/tank\ntank/data\t/srv\n")
+    (tmp_path / "zed").touch()
+    assert run(tmp_path, "zroot-pool", "export", "tank").lines == ["zpool export tank"]
+    assert (tmp_path / "lists/tank").read_text() == "tank\t/tank\ntank/data\t/srv\n"
+
+
 def test_a_pool_in_use_stays_imported(tmp_path: Path) -> None:
     (tmp_path / "kstat/tank").mkdir(parents=True)
+    (tmp_path / "lists").mkdir()
+    (tmp_path / "lists/tank").touch()
     assert run(tmp_path, "zroot-pool", "export", "tank").lines == ["zpool export tank"]
     assert run(tmp_path, "zroot-pool", "export", "tank") == Outcome(0, []), "it was closed by hand"
     (tmp_path / "kstat/tank").mkdir()
