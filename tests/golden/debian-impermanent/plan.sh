@@ -9,7 +9,7 @@
 # The md array boot has a single member; it can be grown when a second disk comes.
 # crypt.pool passes discards on to the disks: it keeps SSDs fast, and lets whoever has the disk see how much of it is in use, and where, but nothing of what it says.
 # /boot is neither encrypted nor authenticated: whoever has the machine in hand can change what starts.
-# At every start the root file system goes back to rpool/local/root@blank: what is neither kept in /persist nor on a dataset of its own is gone, updates too. zroot-commit takes the running system as the new state to go back to; a second entry of the boot menu starts without going back.
+# At every start the root file system goes back to rpool/local/root@blank: what is not kept in /persist or on a dataset of its own is gone, updates too. zroot-commit takes the running system as the new state to go back to; a second entry of the boot menu starts without going back.
 set -eu
 again() { # COUNT COMMAND...: once more after a second, at most COUNT times
     left=$1; shift

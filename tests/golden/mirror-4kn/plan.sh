@@ -468,8 +468,8 @@ printf '%s' user:"${secret_user_password}"'
 test -e /run/zroot/early/etc/zroot/members >/dev/null 2>&1 || {
 mkdir -p /run/zroot/early/etc/zroot
 cat >/run/zroot/early/etc/zroot/members <<END
-pool-a ${fact_luks_pool_a} luks,discard,noauto,x-initrd.attach
-pool-b ${fact_luks_pool_b} luks,discard,noauto,x-initrd.attach
+pool-a UUID=${fact_luks_pool_a} none luks,discard,noauto,x-initrd.attach
+pool-b UUID=${fact_luks_pool_b} none luks,discard,noauto,x-initrd.attach
 END
 chmod 0644 /run/zroot/early/etc/zroot/members
 }

@@ -12,6 +12,7 @@
 #     /dev/disk/by-id/virtio-S3
 #
 # Any 1 of the 2 members of the pool secretpool may fail without loss.
+# The log of pool secretpool is not mirrored: if it fails in the moment in which the machine stops, the last seconds of what databases and others had written for certain are lost.
 # crypt.pool passes discards on to the disks: it keeps SSDs fast, and lets whoever has the disk see how much of it is in use, and where, but nothing of what it says.
 set -eu
 again() { # COUNT COMMAND...: once more after a second, at most COUNT times

@@ -590,10 +590,10 @@ printf '%s' user:"${secret_user_password}"'
 test -e /run/zroot/early/etc/zroot/members >/dev/null 2>&1 || {
 mkdir -p /run/zroot/early/etc/zroot
 cat >/run/zroot/early/etc/zroot/members <<END
-pool-a ${fact_luks_pool_a} luks,noauto,x-initrd.attach
-pool-b ${fact_luks_pool_b} luks,noauto,x-initrd.attach
-pool-c ${fact_luks_pool_c} luks,noauto,x-initrd.attach
-pool-d ${fact_luks_pool_d} luks,noauto,x-initrd.attach
+pool-a UUID=${fact_luks_pool_a} none luks,noauto,x-initrd.attach
+pool-b UUID=${fact_luks_pool_b} none luks,noauto,x-initrd.attach
+pool-c UUID=${fact_luks_pool_c} none luks,noauto,x-initrd.attach
+pool-d UUID=${fact_luks_pool_d} none luks,noauto,x-initrd.attach
 END
 chmod 0644 /run/zroot/early/etc/zroot/members
 }
