@@ -29,6 +29,8 @@ KEYS = {
     "ctrl-l": "\x0c",
 }
 """What a vt220 sends."""
+QUIET = 4
+"""Looks without anything new after which a screen is taken to be finished."""
 
 
 class Screen(pyte.Screen):
@@ -76,6 +78,26 @@ class Terminal:
                 self._machine.console.send(KEYS["ctrl-l"])
             if time.monotonic() > ends:
                 raise ConsoleError(f"{within:g} seconds went by without {texts}; the screen is:\n{self.text}")
+
+    def settle(self) -> None:
+        """Wait until nothing has come for a second: keys that come while a screen is made are lost."""
+        last, quiet = -1, 0
+        while quiet < QUIET:
+            self._look()
+            quiet, last = (quiet + 1, last) if self._offset == last else (0, self._offset)
+
+    def press_until(self, key: str, *texts: str | re.Pattern[str]) -> None:
+        """Press a key until one of the texts is there, again where the line lost it. Raises ConsoleError."""
+        for last in (False, False, True):
+            self.settle()
+            self.press(key)
+            try:
+                self.wait_for(*texts, within=3 * REDRAW)
+            except ConsoleError:
+                if last:
+                    raise
+            else:
+                return
 
     def press(self, *keys: str) -> None:
         """Press keys by name, one after the other."""

@@ -22,62 +22,53 @@ SCREEN = 120.0
 USER = "anna"
 
 
-def step(screen: Terminal, number: int, focused: str = "") -> None:
-    """Wait for a step, and until the focus is where typing begins: what is typed before that is lost."""
-    screen.wait_for(f"step {number} of", within=SCREEN)
-    if focused:
-        focus(screen, focused)
-
-
 def focus(screen: Terminal, label: str) -> None:
     """Wait until a field has the focus."""
     screen.wait_for(re.compile(rf"{label} +»"), within=SCREEN)
+
+
+def fill(screen: Terminal, label: str, text: str) -> None:
+    """Type into a field once it has the focus."""
+    focus(screen, label)
+    screen.settle()
+    screen.type(text)
+    screen.settle()
 
 
 def answer(screen: Terminal) -> None:
     """Go from the first screen to the review and type nothing that has a good answer already."""
     screen.wait_for("Keyboard layout", within=installs.INSTALL)
     screen.wait_for("can be used", within=SCREEN)
-    screen.press("f10")
     screen.redraws = True
-    step(screen, 1)
-    for key, then in (("space", r">\[a\]"), ("down", r">\[ \]"), ("space", r">\[b\]")):
-        screen.press(key)
-        screen.wait_for(re.compile(then), within=SCREEN)
-    screen.press("f10")
-    step(screen, 2)
-    screen.press("f10")
-    step(screen, 3)
-    screen.press("f10")
-    step(screen, 4, "Passphrase")
-    screen.type(PASSPHRASE)
+    screen.press_until("f10", "step 1 of")
+    screen.press_until("space", re.compile(r">\[a\]"))
+    screen.press_until("down", re.compile(r">\[ \]"))
+    screen.press_until("space", re.compile(r">\[b\]"))
+    for number in (2, 3, 4):
+        screen.press_until("f10", f"step {number} of")
+    fill(screen, "Passphrase", PASSPHRASE)
     screen.press("enter")
-    focus(screen, "The same again")
-    screen.type(PASSPHRASE)
-    screen.press("enter", "f10")
-    step(screen, 5)
-    screen.press("f10")
-    step(screen, 6)
-    screen.press("f10")
-    step(screen, 7, "Host name")
-    screen.type("guided")
+    fill(screen, "The same again", PASSPHRASE)
     screen.press("enter")
-    focus(screen, "User")
-    screen.type(USER)
-    screen.press("enter", "f10")
-    screen.wait_for("of them destroy what is on 2 disks", within=SCREEN)
+    for number in (5, 6, 7):
+        screen.press_until("f10", f"step {number} of")
+    fill(screen, "Host name", "guided")
+    screen.press("enter")
+    fill(screen, "User", USER)
+    screen.press("enter")
+    screen.press_until("f10", "of them destroy what is on 2 disks")
 
 
 def agree(screen: Terminal) -> None:
     """Type the ends of the serial numbers that the screen asks for."""
-    screen.press("f10")
-    screen.wait_for("Erase these disks?", within=SCREEN)
-    ends = [serial[-4:] for serial in SERIALS.values()]
+    screen.press_until("f10", "Erase these disks?")
+    screen.settle()
     screen.press("tab")
-    for end in ends:
-        screen.type(end)
+    for serial in SERIALS.values():
+        screen.settle()
+        screen.type(serial[-4:])
         screen.press("enter")
-    screen.press("f10")
+    screen.settle()
 
 
 def picture(machine: Machine, name: str) -> None:
@@ -92,7 +83,7 @@ def test_guided_install_from_the_first_screen_to_login(iso: Path) -> None:
         answer(screen)
         picture(machine, "first-screen")
         agree(screen)
-        screen.wait_for("Copy the live system", within=SCREEN * 5)
+        screen.press_until("f10", "Copy the live system", "of the steps")
         screen.wait_for("Done", "failed", within=installs.INSTALL)
         assert "failed" not in screen.text, screen.text
         screen.press("enter")  # Restart has the focus
