@@ -39,14 +39,15 @@ CANARIES = "touch /canary /etc/canary /persist/canary /home/canary /var/log/cana
 STAY = "/home/canary\n/persist/canary\n/usr/local/canary\n/var/log/canary"
 
 # Another kernel without a network: the same one under another version. It loads the modules of the version that it was
-# built as, so those stay; what is looked at is which file GRUB starts, and whether the modules beside it are there.
+# built as, so those stay, also in its initramfs; what is looked at is which file GRUB starts, and whether the modules
+# beside it are there.
 VERSION = "6.99.1-test-amd64"
-HOOKS = "dracut zz-update-grub zz-zroot-boot zz-zroot-persist"
-NEW_KERNEL = f"""set -e; own=$(uname -r)
-cp -a /usr/lib/modules/$own /usr/lib/modules/{VERSION}
-cp /boot/vmlinuz-$own /boot/vmlinuz-{VERSION}
-depmod {VERSION}
-for hook in {HOOKS}; do /etc/kernel/postinst.d/$hook {VERSION} /boot/vmlinuz-{VERSION}; done"""
+MODULES = f"cp -a /usr/lib/modules/$(uname -r) /usr/lib/modules/{VERSION} && depmod {VERSION}"
+FILES = f"for file in vmlinuz initrd.img; do cp /boot/$file-$(uname -r) /boot/$file-{VERSION}; done"
+HOOKS = (
+    "for hook in zz-update-grub zz-zroot-boot zz-zroot-persist; do"
+    f" /etc/kernel/postinst.d/$hook {VERSION} /boot/vmlinuz-{VERSION}; done"
+)
 
 REFUSED = (
     # A package that was unpacked and not configured.
@@ -117,14 +118,14 @@ def test_impermanence(machine: Impermanent) -> None:
     assert_up(first)
     assert first["canaries"] == ""
 
-    second, said = machine.boot("rolled-back", NEW_KERNEL)
+    second, said = machine.boot("rolled-back", MODULES, FILES, HOOKS)
     assert_up(second)
     assert second["canaries"] == STAY
     assert second["anna"].split() == ["anna", "1"]
     assert second["identity"] == first["identity"]
-    assert "sudo zroot-commit" in said[0]
+    assert "sudo zroot-commit" in said[2]
 
-    third, said = machine.boot("kernel-not-committed", f"ls /boot/vmlinuz-{VERSION}", NEW_KERNEL, "zroot-commit")
+    third, said = machine.boot("kernel-not-committed", f"ls /boot/vmlinuz-{VERSION}", MODULES, "zroot-commit")
     assert_up(third)
     assert VERSION not in third["kernel"], "it has no modules any more"
     assert VERSION not in third["modules"]
