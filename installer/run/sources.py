@@ -54,7 +54,7 @@ def _problem(source: Source, plan: Plan, notice: Callable[[str], None]) -> Refus
         return Refusal(
             f"{source.place} cannot be read.",
             message=str(error),
-            hint="A tarball without a folder is looked for on the volume labelled ZROOT: attach it, or name its folder.",
+            hint="Without a folder it is looked for on the volume labelled ZROOT: attach that, or name the folder.",
         )
     return None
 
