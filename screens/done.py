@@ -77,6 +77,8 @@ class Done(Step):
         return self.query_one("#restart")
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "scroll":
+            return self.is_mounted and self.query_one("#told", Paper).max_scroll_y > 0
         return action not in ("back", "next", "page") and (action != "save" or bool(self.desk.client.undo_kit()))
 
     def on_mount(self) -> None:
@@ -84,6 +86,9 @@ class Done(Step):
         self.query_one("#head", Static).update(Content(f"{self._run.title} is installed. It took {took}."))
         self.query_one("#save").display = bool(self.desk.client.undo_kit())
         self.query_one("#told", Paper).write(self._told())
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self.show_keys)
 
     def _told(self) -> Iterator[Line]:
         yield Line("Now", look=Look.STRONG)

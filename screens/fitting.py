@@ -68,7 +68,9 @@ def missing(answers: Answers, machine: Machine) -> tuple[str, ...]:
 
 def of_disks(laid: Layout) -> tuple[Refusal, ...]:
     """Return what keeps the answers from these disks, and other disks would mend."""
-    return tuple(problem for rule in (teardown.refusals, *fit.OF_DISKS) for problem in rule(laid))
+    found = (problem for rule in (teardown.refusals, *fit.OF_DISKS) for problem in rule(laid))
+    # The firmware is chosen on a later screen, which nobody could reach if this one refused it.
+    return tuple(problem for problem in found if not problem.title.startswith("This machine starts by"))
 
 
 def unequal(laid: Layout) -> Refusal | None:

@@ -32,6 +32,10 @@ AGAIN = (
     "are its disks. Type the same secrets as before."
 )
 
+HELP_DISK = "What the recipe does to this disk is done to the one that you choose. All that is on it will be erased."
+HELP_SECRET = "The recipe only names it, and it is kept nowhere. F2 shows it."  # noqa: S105 - words
+HELP_AGAIN = "A mistake in the first one would lock you out. F2 shows both."
+
 
 class Roles(Step):
     """Disks for the roles, values for the secrets."""
@@ -70,12 +74,14 @@ class Roles(Step):
         with Vertical(classes="words"):
             for role in () if self._found.unfinished else self._recipe.disks:
                 name = field_name("role", role)
-                yield Field(name, f"Disk {role}", Pick(self._choices(role), self._filled.get(name, "")))
+                pick = Pick(self._choices(role), self._filled.get(name, ""))
+                yield Field(name, f"Disk {role}", pick, help=HELP_DISK)
         for need in self._needed:
             name = field_name("secret", need.name)
             yield Static(Content(f"{need.name}: {need.purpose}"), classes="purpose")
-            yield Field(name, "Value", Entry(self._filled.get(name, ""), secret=True))
-            yield Field(f"{name}-again", "The same again", Entry(self._filled.get(f"{name}-again", ""), secret=True))
+            again = Entry(self._filled.get(f"{name}-again", ""), secret=True)
+            yield Field(name, "Value", Entry(self._filled.get(name, ""), secret=True), help=HELP_SECRET)
+            yield Field(f"{name}-again", "The same again", again, help=HELP_AGAIN)
 
     def _choices(self, role: str) -> list[tuple[str, str]]:
         selector = self._recipe.disks[role]

@@ -10,7 +10,7 @@ import contextlib
 import contextvars
 import functools
 import tempfile
-from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -197,6 +197,20 @@ class Studio:
         """Return how a state looks on a small and on a large terminal."""
         return self._run(self._look(state))
 
+    def perform(self, state: State, steps: Callable[[Pilot[Any]], Awaitable[None]]) -> None:
+        """Do something with a state on a small terminal."""
+
+        async def run() -> None:
+            await self._pilot.resize_terminal(*SMALL)
+            self._app.left.clear()
+            with opened(state) as client:
+                await self._app.show(state, client)
+                await arrive(self._pilot, state)
+                await steps(self._pilot)
+                await self._app.clear()
+
+        self._run(run())
+
     def close(self) -> None:
         """End the app; raises what it died of."""
         try:
@@ -223,13 +237,26 @@ STUDIOS: list[Studio] = []
 """The one that is open, if any."""
 
 
+def perform(state: State, steps: Callable[[Pilot[Any]], Awaitable[None]]) -> None:
+    """Do something with a state, in the app that is open."""
+    with _studio() as studio:
+        studio.perform(state, steps)
+
+
 @functools.cache
 def pictures(state: State) -> tuple[Picture, Picture]:
     """Return how a state looks on a small and on a large terminal."""
+    with _studio() as studio:
+        return studio.look(state)
+
+
+@contextlib.contextmanager
+def _studio() -> Iterator[Studio]:
+    """Give the app that is open; one in which something went wrong is closed."""
     if not STUDIOS:
         STUDIOS.append(Studio())
     try:
-        return STUDIOS[0].look(state)
+        yield STUDIOS[0]
     except BaseException:
         STUDIOS.pop().close()
         raise

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import gzip
 import struct
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.style import Style
+from textual.pilot import Pilot
 
 from tests.screens.catalogue import IDS, ONE_EACH, STATES
-from tests.screens.house import Picture, State, on_stage, pictures, settle
+from tests.screens.house import Picture, State, perform, pictures, settle
 
 CONTROLS = "☺☻♥♦♣♠•◘○◙♂♀♪♫☼►◄↕‼¶§▬↨↑↓→←∟↔▲▼⌂"
 """What CP437 has in the places of the control characters, 1 to 31 and 127; Python's codec gives the controls."""
@@ -62,23 +63,22 @@ def shades(style: Style) -> Iterator[tuple[int, int]]:
 def test_every_focus_is_seen_without_colours_and_has_the_cursor(name: str, state: State) -> None:
     """Tab goes through each screen once: no two looks are alike, and the terminal's cursor is where the focus is."""
 
-    async def walk() -> None:
-        async with on_stage(state) as pilot:
-            screen = pilot.app.screen
-            first, seen = screen.focused, set[object]()
-            assert first is not None
-            for _ in range(len(screen.focus_chain)):
-                picture = await settle(pilot)
-                look = tuple(tuple((char, *marks(style)) for char, style in line) for line in picture.lines)
-                assert look not in seen, f"{screen.focused} looks like another focus"
-                seen.add(look)
-                assert screen.focused
-                assert screen.focused.region.contains_point(pilot.app.cursor_position)
-                await pilot.press("tab")
-            await settle(pilot)
-            assert screen.focused is first
+    async def walk(pilot: Pilot[Any]) -> None:
+        screen = pilot.app.screen
+        first, seen = screen.focused, set[object]()
+        assert first is not None
+        for _ in range(len(screen.focus_chain)):
+            picture = await settle(pilot)
+            look = tuple(tuple((char, *marks(style)) for char, style in line) for line in picture.lines)
+            assert look not in seen, f"{screen.focused} looks like another focus"
+            seen.add(look)
+            assert screen.focused
+            assert screen.focused.region.contains_point(pilot.app.cursor_position)
+            await pilot.press("tab")
+        await settle(pilot)
+        assert screen.focused is first
 
-    asyncio.run(walk())
+    perform(state, walk)
 
 
 def marks(style: Style) -> tuple[bool, ...]:

@@ -92,7 +92,7 @@ def test_restart_has_the_focus_and_comes_first(told: Told, size: tuple[int, int]
 
 
 def test_a_volume_that_has_the_headers_too_is_named(told: Told) -> None:
-    kept = Notice(text="The headers are on the ZROOT volume too.")
+    kept = Notice(text="The journal is kept on the ZROOT volume too.")
     run = finished(events=[*until(""), kept, DONE])
 
     async def steps(alone: Alone) -> None:
