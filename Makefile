@@ -61,14 +61,20 @@ check: $(BIN)/zroot-environment
 # Side by side, each with its own output: a test of a screen or of a dialogue waits as much as it works.
 .PHONY: test-fast
 test-fast: $(BIN)/zroot-environment ## everything without virtual machines, under two minutes
-	@$(MAKE) --no-print-directory --jobs=3 --output-sync=target check fast-unit fast-screens
+	@$(MAKE) --no-print-directory --jobs=4 --output-sync=target check fast-unit fast-screens fast-states
 
-.PHONY: fast-unit fast-screens
+# The states of the catalogue share one app, and their pictures are taken once.
+STATES := $(addprefix tests/screens/test_,console_fitness.py keys.py resize.py snapshots.py)
+
+.PHONY: fast-unit fast-screens fast-states
 fast-unit: $(BIN)/zroot-environment
 	$(PYTEST) -m "not vm and not sweep" tests/unit tests/vm
 
 fast-screens: $(BIN)/zroot-environment
-	$(PYTEST) -m "not vm and not sweep" tests/screens
+	$(PYTEST) -m "not vm and not sweep" $(addprefix --ignore=,$(STATES)) tests/screens
+
+fast-states: $(BIN)/zroot-environment
+	$(PYTEST) -m "not vm and not sweep" $(STATES)
 
 .PHONY: test
 test: test-host check ## what CI runs: test-fast, the image, and virtual machines for VM_BUDGET minutes
