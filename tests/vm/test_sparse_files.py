@@ -37,6 +37,7 @@ def open_files(live: Console, folder: str, numbers: Iterable[int]) -> None:
 
 
 def open_pool(live: Console, *, options: str = "") -> None:
+    live.output("udevadm settle", within=300)
     live.output(f"zpool import {options} -R /mnt/zroot -d /dev/mapper szpool", within=300)
 
 

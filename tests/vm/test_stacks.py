@@ -59,6 +59,7 @@ def assert_importable(live: Console, stack: Path) -> None:
         elif kind == "pool":
             # Seen once: no pool at all, a moment after its last member was opened.
             live.output("udevadm settle", within=300)
+            live.output("udevadm settle", within=300)
             live.output(f"zpool import -d /dev/mapper -d /dev/disk/by-id -N -R {TARGET} {name}", within=300)
             opened.append(f"zpool export {name}")
             assert_pool(live, name, layout.recipe.pool[name])
