@@ -206,7 +206,6 @@ def _pieces(target: Target, file: Path) -> tuple[Vdev, list[Piece]]:
     held = [piece(vdev, place, block) for block in found if block.vdev == vdev.number]
     pieces = [one for one in held if one][:MOST]
     member = _last(vdev)
-    _forget(member)
     if not pieces or not all(_same(file, member, one) for one in pieces):
         raise Refusal(
             f"The file's blocks are not where zroot looks for them on {member.path}.",
@@ -250,24 +249,31 @@ def _offline(pool: str, member: Member) -> Iterator[None]:
 
 
 def _overwrite(member: Member, one: Piece) -> None:
-    place = (f"of={member.path}", f"bs={one.size}", "count=1", f"seek={one.device}", "oflag=seek_bytes")
+    place = (f"of={member.path}", f"bs={one.size}", "count=1", f"seek={one.device}", f"oflag=seek_bytes{_past(member)}")
     _run("dd", "if=/dev/urandom", "iflag=fullblock", *place, "conv=notrunc,fsync", "status=none")
 
 
 def _same(file: Path, member: Member, one: Piece) -> bool:
-    skipped = f"--ignore-initial={one.file}:{one.device}"
-    compared = run(["cmp", "--silent", skipped, f"--bytes={one.size}", str(file), member.path], success=(0, 1))
-    return compared.status == 0
+    copy = FOLDER.with_name(f"{FOLDER.name}-piece")
+    place = (f"if={member.path}", f"bs={one.size}", "count=1", f"skip={one.device}", f"iflag=skip_bytes{_past(member)}")
+    try:
+        _run("dd", *place, f"of={copy}", "status=none")
+        where = (f"--ignore-initial={one.file}:0", f"--bytes={one.size}")
+        return run(["cmp", "--silent", *where, str(file), str(copy)], success=(0, 1)).status == 0
+    finally:
+        copy.unlink(missing_ok=True)
 
 
-def _forget(member: Member) -> None:
-    """Have the next reading of a disk come from the disk: ZFS writes past the kernel's cache."""
-    if member.kind == "disk":
-        _run("blockdev", "--flushbufs", member.path)
+def _past(member: Member) -> str:
+    """Return the flag that leads past the kernel's cache of a disk, as ZFS goes.
+
+    The cache may hold what ZFS has written anew since, and works by the page: with blocks of 512 bytes it would put old
+    content back beside the piece.
+    """
+    return ",direct" if member.kind == "disk" else ""
 
 
 def _report(target: Target, file: Path, member: Member, pieces: list[Piece]) -> Report:
-    _forget(member)
     status = _run("zpool", "status", "-g", "-p", target.pool).out.splitlines()
     rows = (line.split() for line in status)
     errors = next((int(row[4]) for row in rows if len(row) >= 5 and row[0] == member.guid), 0)
