@@ -14,7 +14,8 @@ OF_THE_SYSTEM = "|".join(
         r"/(?:bin|boot|dev|lib|lib32|lib64|libx32|proc|run|sbin|sys|tmp)(?:/.*)?",
         r"/(?:etc|usr|var|var/lib)",
         r"/usr/(?!(?:local|src)(?:/|$)).*",
-        r"/var/lib/(?:apt|dpkg|zroot)(?:/.*)?",
+        r"/var/lib/(?:apt|dpkg|systemd/deb-.*|zroot)(?:/.*)?",
+        r"/var/lib/systemd",
         r"/etc/(?:crypttab|fstab|hostid|systemd/system|zfs|zroot)(?:/.*)?",
     )
 )

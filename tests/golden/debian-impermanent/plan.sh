@@ -419,7 +419,9 @@ keep /etc/subgid
 keep /etc/ssh/
 keep /etc/systemd/network/
 keep /usr/local/
-keep /var/lib/systemd/
+keep /var/lib/systemd/linger/
+keep /var/lib/systemd/timers/
+keep /var/lib/systemd/timesync/
 keep /var/lib/logrotate/
 keep /var/mail/
 keep /var/spool/
