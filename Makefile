@@ -107,6 +107,10 @@ COMPILE := env -u PIP_FIND_LINKS -u PIP_INDEX_URL -u PIP_EXTRA_INDEX_URL PIP_CON
 reproducible: iso ## the image built once more from nothing, and every file compared
 	@$(if $(filter 0,$(shell id -u)),,sudo) iso/twice
 
+.PHONY: pictures
+pictures: $(BIN)/zroot-environment ## the pictures in README, from the states that the tests look at
+	@$(RUN) tests.screens.readme_pictures
+
 .PHONY: lock
 lock: ## requirements.lock and requirements-dev.lock anew, from pyproject.toml
 	$(PYTHON) -m venv .cache/lock

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from step_alone import Alone, drive
+from tests.screens.step_alone import Alone, drive
 
 from installer.errors import Refusal
 from installer.plan.operation import CopyImage, Plan

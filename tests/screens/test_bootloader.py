@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from step_alone import TWO, Alone, drive
+from tests.screens.step_alone import TWO, Alone, drive
 
 from installer.recipe.model import Firmware
 from screens import compose as composing

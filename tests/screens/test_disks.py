@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 
 import pytest
-from step_alone import MACHINES, Alone, Demo, drive
+from tests.screens.step_alone import MACHINES, Alone, Demo, drive
 
 from installer.errors import Refusal
 from installer.machine.model import Disk, Machine, Node

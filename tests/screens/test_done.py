@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
-from step_alone import Alone, drive
+from tests.screens.step_alone import Alone, drive
 
 from installer.errors import Refusal
 from installer.plan.operation import Effect, Plan

@@ -6,7 +6,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from step_alone import MACHINES, TWO, Alone, Demo, drive
+from tests.screens.step_alone import MACHINES, TWO, Alone, Demo, drive
 
 from installer.errors import Refusal
 from installer.recipe import keymap

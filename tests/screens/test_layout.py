@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from step_alone import TWO, Alone, drive
+from tests.screens.step_alone import TWO, Alone, drive
 from test_disks import GIB, With, disk, now_has
 
 from installer.machine.model import Machine, Node

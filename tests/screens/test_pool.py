@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from step_alone import MACHINES, TWO, Alone, Demo, drive
+from tests.screens.step_alone import MACHINES, TWO, Alone, Demo, drive
 from textual.widgets import Static
 
 from installer.machine.model import Machine

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from step_alone import Alone
+from tests.screens.step_alone import Alone
 from textual.widgets import Static
 
 from installer.errors import Refusal

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from step_alone import TWO, Alone, drive
+from tests.screens.step_alone import TWO, Alone, drive
 from test_disks import With, disk
 
 from installer.recipe.model import Firmware, VdevKind

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from step_alone import MACHINES, Alone, Demo, drive
+from tests.screens.step_alone import MACHINES, Alone, Demo, drive
 from textual.widgets import Static
 
 from installer.machine.model import Machine

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from step_alone import MACHINES, TWO, Alone, Demo, drive
+from tests.screens.step_alone import MACHINES, TWO, Alone, Demo, drive
 from textual.widgets import Static
 
 from installer.errors import Refusal

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from step_alone import MACHINES, TWO, Alone, Demo, drive
+from tests.screens.step_alone import MACHINES, TWO, Alone, Demo, drive
 
 from installer.machine.locales import locales
 from installer.recipe.secrets import Secret

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 
 import pytest
-from step_alone import MACHINES, Alone, Demo, drive
+from tests.screens.step_alone import MACHINES, Alone, Demo, drive
 from textual.pilot import Pilot
 
 from installer.errors import Refusal
