@@ -6,8 +6,6 @@ import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from tests.screens.step_alone import Alone, drive
-
 from installer.errors import Refusal
 from installer.plan.operation import CopyImage, Plan
 from installer.plan.render import from_json
@@ -35,6 +33,7 @@ from screens.answers import Answers
 from screens.desk import Desk
 from screens.fields import Press
 from screens.progress import Progress as ProgressScreen
+from tests.screens.step_alone import Alone, drive
 
 MACHINES = Path(__file__).parents[1] / "machines"
 PLAN: Plan = from_json((Path(__file__).parents[1] / "golden/mirror-virtio/plan.json").read_text())

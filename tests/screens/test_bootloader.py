@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from tests.screens.step_alone import TWO, Alone, drive
 
 from installer.recipe.model import Firmware
 from screens import compose as composing
 from screens.bootloader import Bootloader
+from tests.screens.step_alone import TWO, Alone, drive
 
 BOTH = (Firmware.BIOS, Firmware.UEFI)
 WHOLE = TWO.model_copy(update={"hostname": "frodo", "user": "ann"})

@@ -6,7 +6,6 @@ import threading
 from collections.abc import Callable
 
 import pytest
-from tests.screens.step_alone import MACHINES, Alone, Demo, drive
 
 from installer.errors import Refusal
 from installer.machine.model import Disk, Machine, Node
@@ -14,6 +13,7 @@ from screens.answers import Answers
 from screens.disklist import DiskList
 from screens.disks import Disks
 from screens.fields import Tick
+from tests.screens.step_alone import MACHINES, Alone, Demo, drive
 
 GIB = 1024**3
 NOTHING = Answers()

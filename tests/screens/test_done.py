@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
-from tests.screens.step_alone import Alone, drive
 
 from installer.errors import Refusal
 from installer.plan.operation import Effect, Plan
@@ -18,6 +17,7 @@ from screens.fields import Press
 from screens.following import Run
 from screens.paper import Paper
 from tests.screens.runs import DONE, PLAN, SINCE, Told, until
+from tests.screens.step_alone import Alone, drive
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import threading
 from pathlib import Path
 
 import pytest
-from tests.screens.step_alone import MACHINES, TWO, Alone, Demo, drive
 
 from installer.errors import Refusal
 from installer.recipe import keymap
@@ -15,6 +14,7 @@ from screens import compose
 from screens.answers import Encryption
 from screens.encryption import Encrypt
 from screens.passphrase import difference, strength
+from tests.screens.step_alone import MACHINES, TWO, Alone, Demo, drive
 
 PASSPHRASE = "correct horse battery"
 KEYMAPS = Path(__file__).parents[1] / "unit" / "recipes" / "keymaps"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from tests.screens.step_alone import TWO, Alone, drive
 from test_disks import GIB, With, disk, now_has
 
 from installer.machine.model import Machine, Node
@@ -15,6 +14,7 @@ from screens import compose as composing
 from screens.answers import Answers, Encryption
 from screens.bars import Piece
 from screens.layout import Layout, Picture
+from tests.screens.step_alone import TWO, Alone, drive
 
 BIG = 100 * GIB
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from tests.screens.step_alone import MACHINES, TWO, Alone, Demo, drive
 from textual.widgets import Static
 
 from installer.machine.model import Machine
@@ -14,6 +13,7 @@ from screens.answers import LAYOUTS, Answers, Dataset, Datasets, topologies, usa
 from screens.datasets import Edit, Row
 from screens.fields import Entry, Press
 from screens.pool import PoolStep
+from tests.screens.step_alone import MACHINES, TWO, Alone, Demo, drive
 
 MANY = Answers(disks=("disk-a", "disk-b", "disk-c", "disk-d"))
 WHOLE = TWO.model_copy(update={"hostname": "frodo", "user": "ann"})

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.screens.step_alone import Alone
 from textual.widgets import Static
 
 from installer.errors import Refusal
@@ -40,6 +39,7 @@ from tests.screens.runs import (
     until,
     words,
 )
+from tests.screens.step_alone import Alone
 
 INSTALL = Install(recipe=PLAN.recipe, secrets={"passphrase": Secret("correct horse")})
 

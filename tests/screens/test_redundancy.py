@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from tests.screens.step_alone import TWO, Alone, drive
 from test_disks import With, disk
 
 from installer.recipe.model import Firmware, VdevKind
 from screens.answers import Answers, survives, topologies
 from screens.redundancy import Redundancy, Row, rows
+from tests.screens.step_alone import TWO, Alone, drive
 
 
 def said(alone: Alone) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.screens.step_alone import MACHINES, Alone, Demo, drive
 from textual.widgets import Static
 
 from installer.machine.model import Machine
@@ -19,6 +18,7 @@ from screens.replay import Recipes, Replay
 from screens.reviewing import Install
 from screens.roles import Roles
 from screens.step import Move
+from tests.screens.step_alone import MACHINES, Alone, Demo, drive
 
 SHIPPED = {one.title: one for one in shelf.shipped()}
 MIRROR, SINGLE = SHIPPED["Debian on a LUKS mirror, md /boot"], SHIPPED["Debian on one LUKS disk, md /boot"]

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from tests.screens.step_alone import MACHINES, TWO, Alone, Demo, drive
 from textual.widgets import Static
 
 from installer.errors import Refusal
@@ -25,6 +24,7 @@ from screens.paper import Paper
 from screens.review import Review
 from screens.reviewing import Install, Reviewed, install, review
 from screens.step import Move
+from tests.screens.step_alone import MACHINES, TWO, Alone, Demo, drive
 
 FULL = TWO.model_copy(update={"hostname": "frodo", "user": "ann", "passphrase": Secret("correct horse battery")})
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.screens.step_alone import MACHINES, TWO, Alone, Demo, drive
 
 from installer.machine.locales import locales
 from installer.recipe.secrets import Secret
 from screens import compose as composing
 from screens.answers import Answers, Encryption
 from screens.system import System
+from tests.screens.step_alone import MACHINES, TWO, Alone, Demo, drive
 
 PASSWORD = "open sesame"
 GIVEN = TWO.model_copy(update={"passphrase": Secret("correct horse battery")})

@@ -7,7 +7,6 @@ import threading
 from collections.abc import Callable
 
 import pytest
-from tests.screens.step_alone import MACHINES, Alone, Demo, drive
 from textual.pilot import Pilot
 
 from installer.errors import Refusal
@@ -16,6 +15,7 @@ from screens.answers import Answers
 from screens.app import Guided
 from screens.step import Move
 from screens.welcome import Welcome
+from tests.screens.step_alone import MACHINES, Alone, Demo, drive
 
 BLANK = MACHINES / "synthetic-two-blank.json"
 

@@ -61,6 +61,8 @@ class Pool:
         self.elsewhere = 0
         """Bytes by which zdb is wrong."""
         self.repairs = True
+        self.early = 0
+        """Scrubs that begin too early."""
         self.fails = ""
         self.dataset = False
 
@@ -78,8 +80,10 @@ class Pool:
         """Do what a program of ZFS would do, and say what it would say; nothing if it fails."""
         if words.startswith("zpool sync"):
             self.write(self.members)
-        if words.startswith("zpool scrub") and self.repairs:
-            self.write(self.members[1:])
+        if words.startswith("zpool scrub"):
+            self.early -= 1
+            if self.repairs and self.early < 0:
+                self.write(self.members[1:])
         if words.startswith(("zfs create", "zfs destroy")):
             self.dataset = "create" in words
         said = {
@@ -118,6 +122,7 @@ class Pool:
 def pool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pool:
     monkeypatch.setattr(drill, "FOLDER", tmp_path / "drill")
     monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(drill.time, "sleep", lambda seconds: None)
     made = Pool(tmp_path)
     monkeypatch.setattr(drill, "run", made.run)
     removed: Callable[[Path], None] = Path.rmdir
@@ -153,6 +158,14 @@ def test_what_is_not_its_own_file_is_never_overwritten(pool: Pool) -> None:
     assert not any("offline" in words for words in pool.said)
     assert pool.members[1].read_bytes()[:FRONT] == before[:FRONT]
     assert not pool.dataset
+
+
+def test_a_scrub_that_came_too_early_is_repeated(pool: Pool) -> None:
+    """A scrub begun while a resilver is due looks at nothing but what was missed offline."""
+    pool.early = 2
+    report = drill.drill(drill.target("tank"), say=lambda words: None)
+    assert report.repaired == report.damaged
+    assert pool.said.count("zpool scrub -w tank") == 3
 
 
 def test_damage_that_stays_is_a_failure_and_says_so(pool: Pool) -> None:
