@@ -34,6 +34,7 @@ AS_IT_IS = {
 """Properties with which the bytes of the file are the bytes on the disks."""
 SCRUB = 60 * 24 * 3600
 """Seconds in which even the largest pool has been read."""
+SCRUBS = 3
 TRIES = 5
 NO_ERRORS = "errors: No known data errors"
 
@@ -277,7 +278,7 @@ def _scrub(target: Target, file: Path, member: Member, pieces: list[Piece]) -> R
     The resilver of what the member missed begins a moment after it is back, and a scrub that begins before that looks
     at nothing but what was missed (dsl_scan_setup_sync() takes its range of transactions).
     """
-    for left in range(TRIES, 0, -1):
+    for left in range(SCRUBS, 0, -1):
         try:
             _run("zpool", "wait", "-t", "resilver", target.pool, timeout=SCRUB)
             _run("zpool", "scrub", "-w", target.pool, timeout=SCRUB)
