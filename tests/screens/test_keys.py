@@ -13,11 +13,10 @@ from installer.recipe.reasons import REASONS
 from screens.compose import field_of
 from screens.fields import Field
 from screens.step import Help, Step
-from tests.screens.catalogue import ONE_EACH, STATES
+from tests.screens.catalogue import ONE_EACH
 from tests.screens.house import Picture, Stage, State, perform, settle
 
 EACH = [name for name, _ in ONE_EACH]
-OTHERS = [(name, state) for name, state in STATES if state.name != "typical"]
 
 
 def shown(screen: Any) -> Mapping[tuple[str, str], list[str]]:
@@ -68,7 +67,6 @@ def marks(name: str) -> Any:
 
 
 TRIED = [pytest.param(name, state, id=name, marks=marks(name)) for name, state in ONE_EACH]
-TRIED += [pytest.param(name, state, id=f"{name}-{state.name}", marks=pytest.mark.sweep) for name, state in OTHERS]
 
 
 @pytest.mark.parametrize(("name", "state"), TRIED)
