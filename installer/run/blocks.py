@@ -17,6 +17,9 @@ FRONT = 4 * 1024**2
 SWAPPED = 1 << 20
 """raidz1 exchanges its first two columns in every second MiB, so that the parity does not stay on one member."""
 
+ROLES = ("dedup", "special", "logs", "cache", "spares")
+"""Headings in zpool status, over the vdevs that are not for data."""
+
 Tree = dict[str, Any]
 """What zdb says of a pool, by its indentation: texts, and dictionaries of them."""
 
@@ -44,7 +47,7 @@ class Vdev(Frozen):
     parity: int
     ashift: int
     role: str
-    """`data`, `log`, `special` or `dedup`."""
+    """`data`, or as zpool status has it: `logs`, `special`, `dedup`."""
     members: tuple[Member, ...]
 
 
@@ -73,20 +76,34 @@ class Column(Frozen):
     size: int
 
 
-def vdevs(text: str) -> tuple[Vdev, ...]:
-    """Read the top-level vdevs from `zdb -C`; what is left of removed ones is passed over."""
-    tree = _tree(text).get("MOS Configuration", {}).get("vdev_tree", {})
-    return tuple(_vdev(child) for child in _children(tree) if child.get("type") not in ("hole", "indirect", "missing"))
+def vdevs(config: str, status: str) -> tuple[Vdev, ...]:
+    """Read the top-level vdevs from `zdb -C`, and what they are for from `zpool status -g`, which alone says it.
+
+    What is left of removed ones is passed over.
+    """
+    tree = _tree(config).get("MOS Configuration", {}).get("vdev_tree", {})
+    found = [child for child in _children(tree) if child.get("type") not in ("hole", "indirect", "missing")]
+    roles = _roles(status)
+    return tuple(_vdev(child, roles.get(child["guid"], "data")) for child in found)
 
 
-def _vdev(tree: Tree) -> Vdev:
+def _roles(status: str) -> dict[str, str]:
+    role, found = "data", {}
+    for words in filter(None, (line.split() for line in status.splitlines())):
+        if words[0] in ROLES:
+            role = words[0]
+        found[words[0]] = role
+    return found
+
+
+def _vdev(tree: Tree, role: str) -> Vdev:
     children = _children(tree) or [tree]
     return Vdev(
         number=int(tree["id"]),
         kind=tree["type"],
         parity=int(tree.get("nparity", 0)),
         ashift=int(tree["ashift"]),
-        role=tree.get("alloc_bias", "log" if tree.get("is_log") == "1" else "data"),
+        role=role,
         members=tuple(Member(guid=child["guid"], path=child.get("path", ""), kind=child["type"]) for child in children),
     )
 

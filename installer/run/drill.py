@@ -110,7 +110,7 @@ def target(pool: str) -> Target:
     _refuse_trouble(pool)
     words = _run("zpool", "list", "-v", "-H", "-P", pool).out.split()
     folders = tuple(dict.fromkeys(os.path.dirname(word) for word in words if word.startswith("/")))
-    found = vdevs(_zdb(folders, "-C", guid))
+    found = vdevs(_zdb(folders, "-C", guid), _run("zpool", "status", "-g", pool).out)
     return Target(
         pool=pool,
         guid=guid,

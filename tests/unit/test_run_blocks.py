@@ -19,21 +19,26 @@ def raidz(parity: int, width: int, *, ashift: int = 12) -> Vdev:
     return Vdev(number=0, kind="raidz", parity=parity, ashift=ashift, role="data", members=members)
 
 
+STATUS = "config:\n\n\tNAME ST\n\tdrl ONLINE\n\t  743789676562064112 ONLINE\n"
+
+
 def test_reads_the_vdevs_of_a_mirror() -> None:
-    (mirror,) = vdevs((HERE / "mirror.config").read_text())
+    (mirror,) = vdevs((HERE / "mirror.config").read_text(), STATUS)
     assert (mirror.kind, mirror.number, mirror.ashift, mirror.role) == ("mirror", 0, 12, "data")
     assert [member.path[-7:] for member in mirror.members] == ["A-part1", "B-part1"]
     assert mirror.members[1].guid == "13870230666519870945"
 
 
-def test_tells_the_roles_of_vdevs_apart_and_passes_over_removed_ones() -> None:
-    text = (HERE / "mirror.config").read_text()
-    assert vdevs(text.replace("is_log: 0", "is_log: 1"))[0].role == "log"
-    special = text.replace(
-        "                is_log: 0\n", "                is_log: 0\n                alloc_bias: 'special'\n"
-    )
-    assert vdevs(special)[0].role == "special"
-    assert vdevs(text.replace("type: 'mirror'", "type: 'hole'")) == ()
+@pytest.mark.parametrize("role", ["special", "dedup", "logs"])
+def test_tells_the_roles_of_vdevs_apart(role: str) -> None:
+    """Only zpool has them: zdb writes out a special vdev like any other."""
+    status = STATUS.replace("\t  743789676562064112", f"\t  99 ONLINE\n\t{role}\t\n\t  743789676562064112")
+    (mirror,) = vdevs((HERE / "mirror.config").read_text(), status)
+    assert mirror.role == role
+
+
+def test_passes_over_what_is_left_of_removed_vdevs() -> None:
+    assert vdevs((HERE / "mirror.config").read_text().replace("type: 'mirror'", "type: 'hole'"), STATUS) == ()
 
 
 def test_reads_the_blocks_of_a_file_that_are_stored_as_they_are() -> None:
@@ -45,7 +50,7 @@ def test_reads_the_blocks_of_a_file_that_are_stored_as_they_are() -> None:
 
 
 def test_a_mirror_holds_a_block_whole_behind_labels_and_boot_area() -> None:
-    (mirror,) = vdevs((HERE / "mirror.config").read_text())
+    (mirror,) = vdevs((HERE / "mirror.config").read_text(), STATUS)
     block = Block(file=0x20000, vdev=0, address=0x81000, size=128 * K)
     assert piece(mirror, 1, block) == Piece(file=0x20000, device=0x481000, size=128 * K)
 
@@ -54,7 +59,7 @@ def test_a_mirror_holds_a_block_whole_behind_labels_and_boot_area() -> None:
 def test_a_raidz_has_each_piece_where_it_was_found_on_the_disks(path: Path) -> None:
     """Each piece was compared with the file, byte by byte, on the machine that wrote it."""
     recorded = json.loads(path.read_text())
-    (vdev,) = vdevs(recorded["config"])
+    (vdev,) = vdevs(recorded["config"], "")
     for member, expected in recorded["pieces"].items():
         found = [piece(vdev, int(member), block) for block in blocks(recorded["file"])]
         assert [one and [one.file, one.device, one.size] for one in found] == expected

@@ -31,7 +31,7 @@ def vdev(kind: str, *, role: str = "data", member: str = "disk") -> Vdev:
         ([vdev("disk")], "has no redundancy"),
         ([vdev("draid")], "is a draid"),
         ([vdev("mirror", member="replacing")], "is being replaced"),
-        ([vdev("disk"), vdev("mirror", role="log"), vdev("mirror", role="special")], "has no redundancy"),
+        ([vdev("disk"), vdev("mirror", role="logs"), vdev("mirror", role="special")], "has no redundancy"),
     ],
 )
 def test_refuses_pools_whose_damage_could_not_be_repaired(found: list[Vdev], words: str) -> None:
@@ -114,7 +114,7 @@ class Pool:
             f"   children[{n}]:\n    type: 'file'\n    guid: 1{n}\n    path: '{one}'\n"
             for n, one in enumerate(self.members)
         )
-        mirror = f"  children[0]:\n   type: 'mirror'\n   id: 0\n   ashift: 12\n   is_log: 0\n{children}"
+        mirror = f"  children[0]:\n   type: 'mirror'\n   id: 0\n   guid: 9\n   ashift: 12\n   is_log: 0\n{children}"
         return f"MOS Configuration:\n vdev_tree:\n  type: 'root'\n{mirror}"
 
 
