@@ -68,7 +68,7 @@ def test_truecrypt_mirror(live: Console) -> None:
     assert live.output("zpool get -H -o value ashift secretpool") == "9"
     assert live.output("stat --format %u:%g /secretpool/data") == "1000:1000"
     live.output("setpriv --reuid 1000 --regid 1000 --clear-groups touch /secretpool/data/mine")
-    live.output("dd if=/dev/urandom of=/secretpool/data/file bs=1M count=70 conv=fsync", within=600)
+    live.output("dd if=/dev/urandom of=/secretpool/data/file bs=1M count=40 conv=fsync", within=600)
     before = live.output("sha256sum /secretpool/data/file", within=300)
 
     live.output("zpool export secretpool", within=300)
@@ -97,7 +97,7 @@ def test_truecrypt_second_pool_of_the_same_name(live: Console) -> None:
     refused = apply(live, "other", "CD")
     assert refused.status == 2, refused.output
     assert "There is already a pool called secretpool" in refused.output
-    assert "pool already exists" in live.run(f"zpool create secretpool {DISKS}C").output
+    assert "pool already exists" in live.run(f"zpool create -m none secretpool {DISKS}C").output
 
     mine = live.output("zpool get -H -o value guid secretpool")
     live.output("zpool export secretpool", within=300)
