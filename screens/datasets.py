@@ -16,10 +16,21 @@ from textual.widgets import Static
 
 from screens.answers import Dataset
 from screens.fields import Accepted, Changed, Entry, Field, Press
+from screens.step import Help
 
 NAME = 20
 """Columns of a name in the list."""
 LONGEST = 36
+HELP = (
+    "A dataset is a file system inside the pool. It shares the space with all others, unless a quota is set later, and "
+    "has snapshots and properties of its own: compression, say. A rollback of the system does not touch it. It costs "
+    "next to nothing; but a file that is moved from one dataset to another is copied."
+)
+NAMES = (
+    "A slash puts it inside another one, whose properties it takes over: srv/photos lies in srv. Letters, digits and "
+    "- _ . : are allowed."
+)
+MOUNTS = "The folder where its files are seen. With none it is made and not mounted: for what is mounted by hand."
 
 Check = Callable[[Dataset], Mapping[str, str]]
 """Says what is wrong with a dataset among the others: by `name` and `mount`."""
@@ -70,6 +81,7 @@ class Edit(ModalScreen[Edited | None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss(None)", "Back"),
+        Binding("f1", "help", "Help", key_display="F1"),
         Binding("up", "app.focus_previous", show=False),
         Binding("down", "app.focus_next", show=False),
     ]
@@ -90,9 +102,11 @@ class Edit(ModalScreen[Edited | None]):
         before = self._dataset or Dataset(name="", mount="")
         with Vertical() as window:
             window.border_title = Content("Dataset")
-            window.border_subtitle = Content("Esc leaves it as it was")
-            yield Field("name", f"Name in {self._pool}"[:19], Entry(before.name, hint="srv/photos", longest=180))
-            yield Field("mount", "Mount point", Entry(before.mount, hint="/srv/photos", longest=180))
+            window.border_subtitle = Content("F1 help   Esc leaves it as it was")
+            entry = Entry(before.name, hint="srv/photos", longest=180)
+            yield Field("name", f"Name in {self._pool}"[:19], entry, help=NAMES)
+            entry = Entry(before.mount, hint="/srv/photos", longest=180)
+            yield Field("mount", "Mount point", entry, help=MOUNTS)
             yield Static(
                 "A dataset has snapshots, a quota and properties of its own. Mount point: a folder, or none.",
                 id="said",
@@ -103,6 +117,10 @@ class Edit(ModalScreen[Edited | None]):
                 if self._dataset:
                     yield Press("Remove", id="remove")
                 yield Press("Leave it", id="leave")
+
+    def action_help(self) -> None:
+        field = next((field for field in self.query(Field) if field.control is self.focused), None)
+        self.app.push_screen(Help("Dataset", HELP, field.label if field else "", field.reason if field else ""))
 
     def on_changed(self, event: Changed) -> None:
         event.stop()

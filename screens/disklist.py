@@ -116,6 +116,10 @@ class DiskList(Own):
 
     # Keys
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer to choose only where there is something to choose from."""
+        return bool(self.lines) if action == "choose" else super().check_action(action, parameters)
+
     def action_move(self, by: int) -> None:
         place = min(max(self._place + by, 0), max(len(self.lines) - 1, 0))
         if place == self._place and abs(by) == 1:

@@ -168,6 +168,12 @@ class Disks(Step):
 
     # Keys.
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer what is done with a disk only where there is one."""
+        if action in ("blink", "details"):
+            return self.is_mounted and self.query_one(DiskList).at is not None
+        return super().check_action(action, parameters)
+
     def action_details(self) -> None:
         if at := self.query_one(DiskList).at:
             self.app.push_screen(Everything(tuple(about(at))))

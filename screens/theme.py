@@ -55,8 +55,9 @@ Search > Vertical { width: 70; max-width: 100%; height: 20; border: solid $prima
 Search OptionList { height: 1fr; border: none; padding: 0; }
 Search #none { height: auto; }
 Help > VerticalScroll { width: 76; max-width: 100%; height: auto; max-height: 90%; border: solid $primary;
-    padding: 0 1; scrollbar-size: 1 1; scrollbar-gutter: stable; }
-Help Static { height: auto; margin-bottom: 1; }
+    padding: 0 1; scrollbar-size: 1 1; }
+Help Static { height: auto; max-width: 71; margin-bottom: 1; }
+Help Static:last-of-type { margin-bottom: 0; }
 TooSmall Static { width: auto; }
 """
 

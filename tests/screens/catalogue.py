@@ -173,6 +173,7 @@ SCREENS: Mapping[str, Sequence[State]] = {
     "datasets": (
         State("typical", PoolStep, FULL, focus="Row", keys=("enter",)),
         State("empty", PoolStep, FULL, focus="#add", keys=("enter",)),
+        State("help", PoolStep, FULL, focus="#add", keys=("enter", "f1")),
         State(
             "error", PoolStep, FULL, focus="#add", keys=("enter", *keys("home"), "tab", *keys("srv"), "tab", "enter")
         ),

@@ -5,9 +5,13 @@ from __future__ import annotations
 import pytest
 
 from installer.recipe.model import Firmware
+from installer.recipe.secrets import Secret
 from screens import compose as composing
+from screens.answers import Encryption
 from screens.bootloader import Bootloader
-from tests.screens.step_alone import TWO, Alone, drive
+from screens.disks import Disks
+from screens.reviewing import review
+from tests.screens.step_alone import MACHINES, TWO, Alone, Demo, drive
 
 BOTH = (Firmware.BIOS, Firmware.UEFI)
 WHOLE = TWO.model_copy(update={"hostname": "frodo", "user": "ann"})
@@ -100,8 +104,32 @@ def test_bad_answers_are_told_at_once_though_the_host_name_is_not_known() -> Non
     drive(Bootloader, steps)
 
 
-def test_another_loader_is_not_offered_yet() -> None:
-    async def steps(alone: Alone) -> None:
-        assert "systemd-boot" not in alone.text()
+@pytest.mark.parametrize("firmware", [(Firmware.UEFI,), BOTH])
+def test_uefi_chosen_on_a_machine_that_bios_started_becomes_both(firmware: tuple[Firmware, ...]) -> None:
+    """It may have been chosen before the machine was known; to leave it would end in a refusal at Review."""
+    before = WHOLE.model_copy(update={"firmware": firmware})
 
-    drive(Bootloader, steps)
+    async def steps(alone: Alone) -> None:
+        assert "BIOS and UEFI" in alone.text()
+        row = next(text for text in alone.text().splitlines() if text.startswith("  b  "))
+        assert row.split()[1] == "GRUB"
+        assert (await alone.leave("f10")).firmware == BOTH
+
+    drive(Bootloader, steps, before)
+
+
+def test_uefi_alone_keeps_nobody_from_the_screens_before_and_is_told_at_review() -> None:
+    wrong = WHOLE.model_copy(
+        update={"firmware": (Firmware.UEFI,), "encryption": Encryption.NONE, "user_password": Secret("own password 1")}
+    )
+    client = Demo(MACHINES / "synthetic-two-blank.json")
+
+    async def steps(alone: Alone) -> None:
+        assert alone.focus() == "next"
+        assert (await alone.leave("f10")).disks == wrong.disks
+
+    drive(Disks, steps, wrong, client=client)
+    found = review(wrong, client.machine(), client)
+    assert found.plan is None
+    (said,) = [problem for problem in found.problems if "This machine starts by BIOS" in problem.words]
+    assert said.step == Bootloader.number

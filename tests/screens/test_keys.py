@@ -11,9 +11,10 @@ from textual.widgets import Input, Static
 
 from installer.recipe.reasons import REASONS
 from screens.compose import field_of
+from screens.datasets import Edit
 from screens.fields import Field
 from screens.step import Help, Step
-from tests.screens.catalogue import ONE_EACH
+from tests.screens.catalogue import ONE_EACH, SCREENS
 from tests.screens.house import Picture, Stage, State, perform, settle
 
 EACH = [name for name, _ in ONE_EACH]
@@ -78,7 +79,7 @@ def test_every_key_of_the_key_line_works(name: str, state: State) -> None:
 def test_every_field_has_help_and_the_reasons_of_the_recipe(name: str, state: State) -> None:
     async def ask(pilot: Pilot[Any]) -> None:
         screen = pilot.app.screen
-        if not isinstance(screen, Step):
+        if not isinstance(screen, Step | Edit):
             return  # a window explains itself
         fields = [field for field in screen.query(Field).results(Field) if field.control in screen.focus_chain]
         for field in fields:
@@ -98,3 +99,12 @@ def test_every_field_has_help_and_the_reasons_of_the_recipe(name: str, state: St
             assert screen.focused is field.control
 
     perform(state, ask)
+
+
+def test_no_key_for_a_disk_is_listed_before_there_is_one() -> None:
+    looking = next(state for state in SCREENS["disks"] if state.name == "looking")
+
+    async def read(pilot: Pilot[Any]) -> None:
+        assert {said for _, said in shown(pilot.app.screen)} == {"Help", "Back", "Next"}
+
+    perform(looking, read)
