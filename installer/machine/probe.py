@@ -15,6 +15,7 @@ from installer.machine import blk, recording
 from installer.machine.model import Machine
 from installer.machine.read import read
 from installer.machine.recording import Recording, Said
+from installer.process import Program
 
 LSBLK = ("lsblk", "--json", "--bytes", "--output-all")
 
@@ -31,10 +32,12 @@ def probe() -> Machine:
 def record() -> Recording:
     """Return what the tools say about this machine; raises Refusal if its disks cannot be listed."""
     settle()
-    names, tree = _consistent_listing()
     files = _files()
     questions = ASKED + (ASKED_OF_ZFS if recording.ZFS_MODULE in files else ())
-    said = {" ".join(argv): answer for argv in questions if (answer := _ask(argv)) is not None}
+    # Side by side with the listing below: `zpool import` reads the labels of every disk.
+    asked = {" ".join(argv): _begin(argv) for argv in questions}
+    names, tree = _consistent_listing()
+    said = {question: answer for question, running in asked.items() if (answer := _answer(running)) is not None}
     return Recording(
         zroot=_own_version(),
         listed=names,
@@ -50,7 +53,7 @@ def record() -> Recording:
 
 def settle() -> None:
     """Wait until udev has described every device that the kernel has announced, ten seconds at most."""
-    _ask(("udevadm", "settle", "--timeout=10"))
+    _answer(_begin(("udevadm", "settle", "--timeout=10")))
 
 
 def _consistent_listing() -> tuple[tuple[str, ...], dict[str, Any]]:
@@ -76,13 +79,21 @@ def _lsblk() -> dict[str, Any]:
     return tree
 
 
-def _ask(argv: tuple[str, ...]) -> Said | None:
-    """Return what a program says whatever its status; None if it is not installed or hangs."""
+def _begin(argv: tuple[str, ...]) -> Program | None:
+    """Start a program that may end with any status; None if it is not installed."""
     try:
-        done = process.run(argv, timeout=60, success=tuple(range(256)))
+        return Program(argv, timeout=60, success=tuple(range(256)))
     except ZrootError:
         return None
-    return Said(status=done.status, out=done.out)
+
+
+def _answer(running: Program | None) -> Said | None:
+    """Return what a program says; None if there is none or it hangs."""
+    try:
+        done = process.finish(running) if running else None
+    except ZrootError:
+        return None
+    return Said(status=done.status, out=done.out) if done else None
 
 
 def _files() -> dict[str, str]:

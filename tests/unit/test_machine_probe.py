@@ -92,11 +92,16 @@ def tools(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
     """Replace every program by one that lsblk alone answers; return what was asked."""
     asked: list[tuple[str, ...]] = []
 
-    def run(argv: tuple[str, ...], **_: object) -> process.Completed:
+    def start(argv: tuple[str, ...], **_: object) -> tuple[str, ...]:
         asked.append(argv)
+        return argv
+
+    def finish(argv: tuple[str, ...]) -> process.Completed:
         return process.Completed(argv=argv, status=0, out=json.dumps(LSBLK) if argv[0] == "lsblk" else "", err="")
 
-    monkeypatch.setattr(process, "run", run)
+    monkeypatch.setattr(probe, "Program", start)
+    monkeypatch.setattr(process, "finish", finish)
+    monkeypatch.setattr(process, "run", lambda argv, **options: finish(start(argv, **options)))
     monkeypatch.setattr(blk, "devices", dict)
     return asked
 
@@ -142,16 +147,23 @@ def test_asks_zpool_only_where_the_module_is_loaded(
 
 
 def test_a_missing_or_hanging_tool_is_left_out(monkeypatch: pytest.MonkeyPatch, tools: list[tuple[str, ...]]) -> None:
-    answer = process.run
+    finish = process.finish
 
-    def run(argv: tuple[str, ...], **facts: object) -> process.Completed:
+    def start(argv: tuple[str, ...], **_: object) -> tuple[str, ...]:
         if argv[0] == "pvs":
             raise Refusal("The program pvs is missing.")
-        return answer(argv, **facts)  # type: ignore[arg-type]
+        return argv
 
-    monkeypatch.setattr(process, "run", run)
+    def hang(argv: tuple[str, ...]) -> process.Completed:
+        if argv == ("zpool", "import"):
+            raise process.HangError("It has not ended after 60 seconds.")
+        return finish(argv)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(probe, "Program", start)
+    monkeypatch.setattr(process, "finish", hang)
+    monkeypatch.setattr(probe, "_files", lambda: {recording.ZFS_MODULE: "2.3.2"})
     monkeypatch.setattr(blk, "listed", lambda: ("vda",))
-    assert set(probe.record().commands) == {"modinfo -F version zfs"}
+    assert set(probe.record().commands) == {"modinfo -F version zfs", "zpool status -j"}
     assert tools
 
 
