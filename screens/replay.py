@@ -8,6 +8,7 @@ from typing import ClassVar
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import OptionList, Static
@@ -16,6 +17,7 @@ from textual.widgets.option_list import Option
 from installer.errors import Refusals, ZrootError
 from installer.machine.model import Machine
 from installer.run.client import Found
+from screens import about
 from screens.answers import Answers
 from screens.desk import Desk
 from screens.fields import Accepted, Entry, Field
@@ -50,21 +52,30 @@ class Replay(Step):
         "A recipe is a whole installation in one text file. Those that come with zroot name no disks: you choose them "
         "on the next screen. What you saved on a stick (any FAT or ext4 stick, or a volume labelled ZROOT) is listed "
         "too. Secrets never stand in a recipe; you are asked for them.\n\n"
+        "Below the list stands what the marked one makes, and the text that it follows. Some of it no question of the "
+        "guided install leads to: pools in volumes and files, TrueCrypt, other systems, storage alone.\n\n"
         "After that you see the whole plan, and nothing is written before you have agreed to it."
     )
     CSS = """
-    Replay Recipes { height: auto; max-height: 12; border: none; padding: 0; margin-bottom: 1; }
+    Replay Recipes { height: auto; max-height: 45%; border: none; padding: 0; margin-bottom: 1; }
+    Replay #about, Replay #about Horizontal, Replay #about .said { height: auto; }
+    Replay #about { margin-bottom: 1; }
+    Replay #about .word { width: 8; text-style: bold; }
+    Replay #about .said { width: 1fr; }
     Replay #looking { height: auto; margin-bottom: 1; }
     """
 
     def __init__(self, desk: Desk, answers: Answers) -> None:
         super().__init__(desk, answers)
         self._found: Sequence[Found] = ()
+        self._about: Sequence[tuple[tuple[str, str], ...]] = ()
+        """What is said of each."""
         self._problem = ""
 
     def body(self) -> ComposeResult:
         yield Static("", id="looking", markup=False)
         yield Recipes(markup=False)
+        yield Vertical(id="about")
         yield Field(
             "path", "Another file", Entry(hint="/root/zroot-NAME.toml"), help="The path of a recipe. Enter reads it."
         )
@@ -89,13 +100,13 @@ class Replay(Step):
         """Look for recipes; sticks are mounted for it, which takes seconds."""
         self.app.call_from_thread(self._say, "Looking for recipes, on sticks too ...")
         found = self.desk.client.recipes(machine)
-        self.app.call_from_thread(self._list, found)
+        self.app.call_from_thread(self._list, found, [about.lines(one) for one in found])
 
-    def _list(self, found: Sequence[Found]) -> None:
+    def _list(self, found: Sequence[Found], said: Sequence[tuple[tuple[str, str], ...]]) -> None:
         recipes = self.query_one(Recipes)
         here = recipes.highlighted
         marked = self._found[here].where if here is not None and here < len(self._found) else ""
-        self._found = found
+        self._found, self._about = found, said
         recipes.clear_options()
         recipes.add_options([Option(_worded(one)) for one in found])
         if found:
@@ -106,6 +117,13 @@ class Replay(Step):
         said = self.query_one("#looking", Static)
         said.update(Content(words))
         said.display = bool(words)
+
+    def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
+        """Say below the list what the marked recipe is."""
+        box = self.query_one("#about")
+        box.remove_children()
+        if event.option_index < len(self._about):
+            box.mount(*(_row(word, said) for word, said in self._about[event.option_index]))
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         self._take(self._found[event.option_index])
@@ -149,4 +167,8 @@ class Replay(Step):
 
 
 def _worded(found: Found) -> str:
-    return f"{'RESUME: ' if found.unfinished else ''}{found.title}\n    {found.where}"
+    return f"{'RESUME: ' if found.unfinished else ''}{found.title}"
+
+
+def _row(word: str, said: str) -> Horizontal:
+    return Horizontal(Static(word, classes="word", markup=False), Static(said, classes="said", markup=False))

@@ -16,7 +16,8 @@ from installer.machine.offer import offers
 from installer.machine.words import describe
 from installer.plan.choose import said
 from installer.recipe.load import parse
-from installer.recipe.secrets import Secret, needed
+from installer.recipe.secrets import Kind, Secret, needed
+from installer.recipe.stack import has_system
 from installer.recipe.write import rebind
 from installer.run.client import Found
 from screens import compose as composing
@@ -49,6 +50,8 @@ class Roles(Step):
     CSS = """
     Roles #recipe { height: auto; text-style: bold; }
     Roles #rule { height: auto; margin-bottom: 1; }
+    Roles #keyboard { height: auto; margin-bottom: 1; }
+    Roles #keyboard.-none { display: none; }
     Roles .purpose { height: auto; margin-top: 1; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("f2", "show", "Show or hide", key_display="F2")]
@@ -71,6 +74,7 @@ class Roles(Step):
     def body(self) -> ComposeResult:
         yield Static(Content(f"{self._recipe.title} ({self._found.where})"), id="recipe")
         yield Static(AGAIN if self._found.unfinished else FRESH, id="rule", markup=False)
+        yield Static(Content(self._layouts()), id="keyboard")
         with Vertical(classes="words"):
             for role in () if self._found.unfinished else self._recipe.disks:
                 name = field_name("role", role)
@@ -83,6 +87,17 @@ class Roles(Step):
             yield Field(name, "Value", Entry(self._filled.get(name, ""), secret=True), help=HELP_SECRET)
             yield Field(f"{name}-again", "The same again", again, help=HELP_AGAIN)
 
+    def _layouts(self) -> str:
+        """Warn of a recipe whose machine asks for its passphrase on another keyboard than this one."""
+        here, there = self.first.keymap, self._recipe.system.keymap
+        asks = has_system(self._recipe) and any(need.kind is not Kind.PASSWORD for need in self._needed)
+        if not asks or here == there:
+            return ""
+        return (
+            f'! The keyboard layout here is "{here}", and "{there}" where the recipe\'s machine asks for a passphrase. '
+            f'Go back to Welcome and choose "{there}", or put the other one into a copy of the recipe.'
+        )
+
     def _choices(self, role: str) -> list[tuple[str, str]]:
         selector = self._recipe.disks[role]
         machine = self.desk.machine
@@ -91,6 +106,7 @@ class Roles(Step):
         return [("", first), *((disk.identity, describe(disk)) for disk in usable)]
 
     def on_mount(self) -> None:
+        self.query_one("#keyboard").set_class(not self._layouts(), "-none")
         self.call_after_refresh(self._read_desk)
 
     def _read_desk(self) -> None:

@@ -67,8 +67,9 @@ def test_recipes_of_sticks_and_one_that_was_cut_off_are_named_as_such() -> None:
     async def steps(alone: Alone) -> None:
         await listed(alone, 3)
         assert "RESUME: Half" in alone.text()
-        assert "mine.toml, on /dev/sdb1" in alone.text()
+        assert "File    was interrupted" in alone.text()
         await alone.press("down")
+        await alone.until(lambda: "mine.toml, on /dev/sdb1" in alone.text())
         await alone.leave("f10")
         assert found(alone) == stick
 

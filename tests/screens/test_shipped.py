@@ -1,0 +1,185 @@
+"""Every recipe that ships: it is said what it is, and it is taken from Welcome to the plan, with keys alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from textual.widgets import Static
+
+from installer.machine.offer import offers
+from installer.recipe.load import parse
+from installer.recipe.secrets import Kind, SecretNeed, needed
+from installer.recipe.write import rebind
+from installer.run import shelf
+from installer.run.client import Found
+from screens import about
+from screens.answers import Answers
+from screens.consent import Consent
+from screens.desk import Desk
+from screens.replay import Recipes, Replay
+from screens.review import Review
+from screens.reviewing import Reviewed
+from screens.roles import Roles
+from screens.welcome import Welcome
+from tests.screens.house import Picture, recorded, settle, until
+from tests.screens.step_alone import Alone, drive
+from tests.screens.test_flows import Machines, Walk, walked, walking
+
+SHIPPED: Mapping[str, Found] = {one.where.removesuffix(about.SHIPPED): one for one in shelf.shipped()}
+RECIPES = Path(__file__).parents[2] / "recipes"
+MACHINE = "synthetic-many-disks"
+REFUSED = {"debian-from-mirror.toml": "no Debian mirror is known here to install from"}
+"""What a machine that is not zroot's medium cannot do, and the words for it."""
+FAST = ("debian-from-mirror.toml", "pool-of-many-kinds.toml")
+
+
+def words(need: SecretNeed) -> str:
+    """Return what is typed for a secret."""
+    return "her own password" if need.kind is Kind.PASSWORD else f"horse for {need.name}"
+
+
+async def to_review(walk: Walk, name: str) -> Reviewed:
+    """Replay a recipe: choose it, a disk for each of its roles, type each secret twice."""
+    recipe = parse(SHIPPED[name].text)
+    await walk.at(Welcome)
+    walk.step.query_one("#replay").focus()
+    await walk.press("enter")
+    await walk.at(Replay)
+    await until(walk.pilot, lambda: walk.step.query_one(Recipes).option_count == len(SHIPPED))
+    await walk.press(*["down"] * list(SHIPPED).index(name), "enter")
+    await walk.at(Roles)
+    for number, _ in enumerate(recipe.disks, start=1):
+        await walk.press(*["right"] * number, "enter")
+    for need in needed(recipe):
+        for _ in range(2):
+            await walk.write(words(need))
+            await walk.press("enter")
+    await walk.press("enter")
+    await walk.at(Review)
+    await until(walk.pilot, lambda: walk.step.reviewed is not None)
+    await settle(walk.pilot)
+    reviewed = walk.step.reviewed
+    assert isinstance(reviewed, Reviewed)
+    return reviewed
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(one, marks=() if one in FAST else pytest.mark.sweep) for one in sorted(SHIPPED)]
+)
+def test_comes_to_its_plan_or_to_a_refusal_with_the_reason(name: str) -> None:
+    client = Machines(MACHINE)
+    chosen = [offer.disk.identity for offer in offers(recorded(MACHINE)) if offer.usable]
+    recipe = parse(SHIPPED[name].text)
+
+    async def run() -> None:
+        async with walking(client) as walk:
+            reviewed = await to_review(walk, name)
+            bound = dict(zip(recipe.disks, chosen, strict=False))
+            assert reviewed.install.recipe == rebind(SHIPPED[name].text, bound)
+            if name in REFUSED:
+                assert reviewed.plan is None
+                assert [one for one in reviewed.problems if REFUSED[name] in one.words]
+                assert REFUSED[name] in " ".join(Picture.of(walk.pilot).text.split())
+            else:
+                assert reviewed.problems == ()
+                assert reviewed.plan
+                assert {disk.role for disk in reviewed.plan.disks} == set(recipe.disks)
+                assert not [need for need in needed(recipe) if words(need) in reviewed.plan.model_dump_json()]
+                await walk.press("f10")
+                await walk.at(Consent)
+            assert client.started == []
+
+    walked(run)
+
+
+def test_back_from_review_finds_everything_as_it_was_typed() -> None:
+    name = "truecrypt-mirror.toml"
+
+    async def run() -> None:
+        async with walking(Machines(MACHINE)) as walk:
+            first = await to_review(walk, name)
+            await walk.press("escape")
+            await walk.at(Roles)
+            assert walk.step.focused.id == "next"
+            await walk.press("enter")
+            await walk.at(Review)
+            await until(walk.pilot, lambda: walk.step.reviewed is not None)
+            assert walk.step.reviewed.install.recipe == first.install.recipe
+            assert walk.step.reviewed.plan == first.plan
+
+    walked(run)
+
+
+# What is said of each.
+
+
+@pytest.mark.parametrize("name", sorted(SHIPPED))
+def test_it_is_said_what_it_is_and_where_it_comes_from(name: str) -> None:
+    said = dict(about.lines(SHIPPED[name]))
+    recipe = parse(SHIPPED[name].text)
+    assert said["What"].endswith(".")
+    assert str(len(recipe.disks)) in said["Needs"]
+    assert all(need.name in said["Needs"] for need in needed(recipe))
+    row = next(line for line in (RECIPES / "README.md").read_text().splitlines() if f"({name})" in line)
+    title = said["After"].partition('"')[2].partition('"')[0]
+    header = SHIPPED[name].text.partition("zroot = 1")[0]
+    own = [one for one in (row, header) if title and title in " ".join(one.replace("\n#", " ").split())]
+    others = ("the mirror above", "the same", "LUKS and impermanence", "first article", "nowhere")
+    assert own or any(one in row for one in others), row
+
+
+def test_every_shipped_recipe_has_its_source_and_no_other() -> None:
+    assert set(about.SOURCES) == {file.name for file in RECIPES.glob("*.toml")} == set(SHIPPED)
+
+
+def test_what_is_told_goes_with_the_mark() -> None:
+    async def steps(alone: Alone) -> None:
+        await alone.until(lambda: alone.step.query_one(Recipes).option_count == len(SHIPPED))
+        seen = set()
+        for name in SHIPPED:
+            await alone.until(lambda name=name: f"File    {name}" in alone.text())  # type: ignore[misc]
+            text = alone.text()
+            assert "Another file" in text, f"no room for what is told of {name}"
+            assert all(line in text for line in ("What    ", "After   ", "System  ", "Needs   "))
+            seen.add(text)
+            await alone.press("down")
+        assert len(seen) == len(SHIPPED)
+
+    drive(Replay, steps)
+
+
+def test_a_recipe_of_a_stick_says_what_its_own_comment_says() -> None:
+    text = SHIPPED["debian-luks-mirror.toml"].text
+    own = Found(
+        title="Mine", where="mine.toml, on /dev/sdb1", text=f"# [bold]Two\u0085\u200b words\n# more[/]\n\n{text}"
+    )
+    assert dict(about.lines(own))["What"] == "[bold]Two?? words more[/]"
+    assert "After" not in dict(about.lines(own))
+    saved = own.model_copy(update={"text": text[text.index("zroot = 1") :]})
+    assert "What" not in dict(about.lines(saved))
+    assert about.lines(own.model_copy(update={"text": "zroot ="})) == (("File", own.where),)
+
+
+# The keyboard.
+
+
+@pytest.mark.parametrize(
+    ("name", "keymap", "warned"),
+    [
+        ("debian-luks-mirror.toml", "us", False),
+        ("debian-luks-mirror.toml", "de", True),
+        ("truecrypt-mirror.toml", "de", False),
+    ],
+)
+def test_another_keyboard_at_boot_than_here_is_said(name: str, keymap: str, warned: bool) -> None:
+    def make(desk: Desk, answers: Answers) -> Roles:
+        return Roles(desk, answers, found=SHIPPED[name])
+
+    async def steps(alone: Alone) -> None:
+        beside = alone.step.query_one("#keyboard", Static)
+        assert beside.display == warned
+        assert ('"de", and "us" where' in alone.text()) == warned
+
+    drive(make, steps, Answers(keymap=keymap))  # type: ignore[arg-type]
