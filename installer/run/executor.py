@@ -54,7 +54,7 @@ class Executor:
         self.busy: tuple[str, ...] = ()
         """Titles of the operations under way."""
         self.layers: dict[str, float] = {}
-        """Seconds that the operations of each layer took, side by side counted once."""
+        """Seconds by layer until its operations were safe on the disks, side by side counted once."""
         self._places = {operation.id: place for place, operation in enumerate(plan.operations)}
         self._journal = journal
         self._secret = secret
@@ -63,7 +63,7 @@ class Executor:
         self._stopping = stopping
         self._finished = finished
         self._spans: list[tuple[float, float]] = []
-        """When the operations of the present batch began and ended."""
+        """When the operations of the present batch began and were safe: synced, and the header of a member saved."""
         self._opened = False
         """Whether this run has carried out an OPEN."""
         self._unsynced: dict[str, float] = {}
@@ -139,9 +139,7 @@ class Executor:
         except ZrootError as error:
             self._fail(operation, error, seconds=time.monotonic() - began)
             return
-        ended = time.monotonic()
-        self._spans.append((began, ended))
-        seconds = ended - began
+        seconds = time.monotonic() - began
         self._opened = self._opened or operation.effect is Effect.OPEN
         if operation.effect is Effect.CREATE:
             self._unsynced[operation.id] = seconds
@@ -151,6 +149,7 @@ class Executor:
             self._journal.end(operation.id, seconds=seconds)
         self._log.emit(Finished(operation=operation.id, seconds=round(seconds, 3)))
         self._finished(operation)
+        self._spans.append((began, time.monotonic()))
 
     def _commit_now(self) -> None:
         for running in self._commit():

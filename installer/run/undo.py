@@ -11,7 +11,7 @@ from installer.errors import ZrootError
 from installer.machine.model import Disk, Node
 from installer.machine.words import describe
 from installer.plan.operation import Commands, Operation
-from installer.process import run
+from installer.process import Program, finish, run
 
 P = ParamSpec("P")
 
@@ -55,8 +55,11 @@ class UndoKit:
         """Save tables, headers and listings of the chosen disks (by role), and copy all of it to a second folder."""
         shutil.rmtree(self._folder, ignore_errors=True)  # of an earlier run: these disks are no longer as it says
         self._folder.mkdir(mode=0o700)
-        for name, argv in LISTINGS.items():
-            self._try(name, self._listing, argv, name)
+        started: dict[str, Program] = {}
+        for name in LISTINGS:
+            self._try(name, self._list, name, started)
+        for name, running in started.items():
+            self._try(name, self._listing, name, running)
         for role, disk in disks.items():
             if disk.table:
                 self._try(f"the table of disk {role}", self._table, role, disk)
@@ -80,9 +83,12 @@ class UndoKit:
             if copy_to and (saved := self._folder / f"{name}.img").exists():
                 self._try(f"a copy in {copy_to}", _copy_file, saved, copy_to)
 
-    def _listing(self, argv: tuple[str, ...], name: str) -> None:
-        # zpool import exits with 1 where there is nothing to import.
-        _put(self._folder / name, run(argv, timeout=60, success=(0, 1)).out)
+    def _list(self, name: str, started: dict[str, Program]) -> None:
+        # All at once: each looks at every disk. zpool import exits with 1 where there is nothing to import.
+        started[name] = Program(LISTINGS[name], timeout=60, success=(0, 1))
+
+    def _listing(self, name: str, running: Program) -> None:
+        _put(self._folder / name, finish(running).out)
 
     def _table(self, role: str, disk: Disk) -> None:
         if disk.table == "gpt":
