@@ -29,6 +29,13 @@ class Encryption(StrEnum):
         return self in (Encryption.LUKS, Encryption.KEY_DEVICE, Encryption.INTEGRITY)
 
 
+class Loader(StrEnum):
+    """What starts the kernel."""
+
+    GRUB = "grub"
+    SYSTEMD_BOOT = "systemd-boot"
+
+
 class Datasets(StrEnum):
     """Layouts to choose; the chosen one can then be edited."""
 
@@ -94,7 +101,9 @@ class Answers(Frozen):
     relatime: bool = True
     datasets: tuple[Dataset, ...] = LAYOUTS[Datasets.SEPARATE]
 
+    loader: Loader = Loader.GRUB
     firmware: tuple[Firmware, ...] = (Firmware.BIOS, Firmware.UEFI)
+    """That GRUB is made for."""
     timeout: str = "3"
     arguments: str = "quiet"
     serial_console: bool = False
@@ -118,6 +127,16 @@ class Answers(Frozen):
     def discards(self) -> bool:
         """Whether what the pool no longer needs may be told to the disks."""
         return not self.encryption.luks or (self.discard and self.encryption is not Encryption.INTEGRITY)
+
+    @property
+    def kernels_on_esp(self) -> bool:
+        """Whether the EFI partitions hold the kernels, and there is no array for /boot; its size is theirs."""
+        return self.loader is Loader.SYSTEMD_BOOT
+
+    @property
+    def starts_by(self) -> tuple[Firmware, ...]:
+        """The firmware that the system starts by: systemd-boot is a UEFI program."""
+        return (Firmware.UEFI,) if self.loader is Loader.SYSTEMD_BOOT else self.firmware
 
 
 ROLES = "abcdefghijklmnopqrstuvwxyz"

@@ -47,6 +47,7 @@ FIELDS: Mapping[str, str] = {
     "system.network.gateway": "gateway",
     "system.network.dns": "dns",
     "system.network": "address",
+    "boot.loader": "loader",
     "boot.timeout": "timeout",
     "boot.arguments": "arguments",
     "boot.firmware": "firmware",
@@ -69,7 +70,7 @@ OF_A_POOL: Mapping[str, str] = {
     ".dataset": "datasets",
 }
 """The same for a pool's keys, by their end."""
-PARTITIONS: Mapping[str, str] = {"partition[1]": "esp_size", "partition[2]": "boot_size", "partition[3]": "swap_size"}
+SIZES: Mapping[str, str] = {"esp": "esp_size", "boot": "boot_size", "swap": "swap_size"}
 """The same for the partitions whose size is asked for."""
 STAND_INS: Mapping[str, str] = {"hostname": "debian", "user": "user"}
 """What has no default, because a person must think of it."""
@@ -97,7 +98,8 @@ def problems(answers: Answers) -> dict[str, list[str]]:
     """Return what is wrong, by the name of the answer; under "" what belongs to none of them."""
     found: dict[str, list[str]] = {}
     for refusal in _refusals(answers):
-        found.setdefault(field_of(refusal.title), []).append(beside(refusal))
+        name = _sized(refusal.title, answers) or field_of(refusal.title)
+        found.setdefault(name, []).append(beside(refusal))
     return found
 
 
@@ -119,14 +121,20 @@ def beside(refusal: Refusal) -> str:
 
 def field_of(title: str) -> str:
     """Return the answer that a refusal is about: its title begins with the key."""
-    if title[:12] in PARTITIONS:
-        return PARTITIONS[title[:12]]
     key = title.partition(" ")[0].rstrip(":").partition("[")[0]
     if key.startswith("pool."):
         # The second word is the pool's name, which is an answer itself and may have dots.
         return next((name for ending, name in OF_A_POOL.items() if key.endswith(ending)), "pool")
     known = [path for path in FIELDS if key == path or key.startswith((path + ".", path + "["))]
     return FIELDS[max(known, key=len)] if known else ""
+
+
+def _sized(title: str, answers: Answers) -> str:
+    """Return the answer with the size of the partition that a refusal is about; nothing if it is about no partition."""
+    names = {f"partition[{number}]": entry["name"] for number, entry in enumerate(_partitions(answers))}
+    name = "esp" if title.startswith("boot.esp") else names.get(title.partition(".")[0], "")
+    # The EFI partition is as large as /boot would be where it takes its place.
+    return SIZES.get("boot" if name == "esp" and answers.kernels_on_esp else name, "")
 
 
 def secret_problem(text: str, kind: Kind) -> str:
@@ -145,22 +153,23 @@ def _refusals(answers: Answers) -> tuple[Refusal, ...]:
 
 def document(answers: Answers) -> dict[str, Any]:
     """Return the recipe as plain data, in the order in which it is written."""
-    title = f"Debian on {TOPOLOGIES[topology(answers)]}, {ENCRYPTIONS[answers.encryption]}, md /boot"
+    boot = "systemd-boot" if answers.kernels_on_esp else "md /boot"
+    title = f"Debian on {TOPOLOGIES[topology(answers)]}, {ENCRYPTIONS[answers.encryption]}, {boot}"
     made: dict[str, Any] = {
         "zroot": 1,
         "title": title,
         "disks": {role: dict([selector(name)]) for role, name in zip(ROLES, answers.disks, strict=False)},
         "partition": list(_partitions(answers)),
-        "raid": {
-            "boot": {
-                "over": "partition.boot",
-                "level": 1,
-                "metadata": answers.metadata,
-                "filesystem": "ext4",
-                "mount": "/boot",
-            }
-        },
+        "raid": {},
     }
+    if not answers.kernels_on_esp:
+        made["raid"]["boot"] = {
+            "over": "partition.boot",
+            "level": 1,
+            "metadata": answers.metadata,
+            "filesystem": "ext4",
+            "mount": "/boot",
+        }
     crypt, swap = _crypt(answers), _swap(answers)
     if answers.encryption is Encryption.KEY_DEVICE:
         made["raid"]["key"] = {"over": "partition.key", "level": 1}
@@ -177,9 +186,12 @@ def document(answers: Answers) -> dict[str, Any]:
 
 
 def _partitions(answers: Answers) -> Iterator[dict[str, str]]:
-    yield {"name": "bios", "size": "1M", "type": "ef02"}
-    yield {"name": "esp", "size": answers.esp_size, "type": "ef00"}
-    yield {"name": "boot", "size": answers.boot_size, "type": "fd00"}
+    if answers.kernels_on_esp:
+        yield {"name": "esp", "size": answers.boot_size, "type": "ef00"}
+    else:
+        yield {"name": "bios", "size": "1M", "type": "ef02"}
+        yield {"name": "esp", "size": answers.esp_size, "type": "ef00"}
+        yield {"name": "boot", "size": answers.boot_size, "type": "fd00"}
     if answers.swap in (SwapKind.RANDOM_KEY, SwapKind.RAID):
         code = "8200" if answers.swap is SwapKind.RANDOM_KEY else "fd00"
         yield {"name": "swap", "size": answers.swap_size, "type": code}
@@ -286,8 +298,8 @@ def _boot(answers: Answers) -> dict[str, Any]:
     consoles = ["console=tty0", "console=ttyS0,115200"] if answers.serial_console else []
     timeout: int | str = int(answers.timeout) if answers.timeout.isdecimal() else answers.timeout
     return {
-        "loader": "grub",
-        "firmware": [str(firmware) for firmware in answers.firmware],
+        "loader": str(answers.loader),
+        "firmware": [str(firmware) for firmware in answers.starts_by],
         "timeout": timeout,
         "arguments": [*answers.arguments.split(), *consoles],
     }

@@ -18,7 +18,7 @@ from installer.plan import fit, notes
 from installer.plan.layout import Layout as Laid
 from installer.recipe.model import SwapKind
 from installer.recipe.reasons import REASONS
-from installer.recipe.rules.boot import SMALLEST_ESP
+from installer.recipe.rules.boot import ESP_FOR_KERNELS, SMALLEST_ESP
 from installer.recipe.size import Size
 from screens import bars, fitting
 from screens.answers import ROLES, Answers, Encryption, topology, usable
@@ -55,7 +55,8 @@ class Layout(Step):
     number = 2
     general_help = (
         "Every disk gets the same partitions: a small one for GRUB by BIOS, the EFI partition for UEFI, a part of "
-        "/boot, perhaps swap, and all the rest for the pool. Sizes are whole numbers with a unit: 512M, 1G, 2T. "
+        "/boot, perhaps swap, and all the rest for the pool. With systemd-boot, which is chosen in step 6, the EFI "
+        "partition takes the place of the first three. Sizes are whole numbers with a unit: 512M, 1G, 2T. "
         "The pictures show each disk as it is now and as it will be; they are not to scale where a name needs more "
         "room. Nothing is written before the last screen."
     )
@@ -69,18 +70,8 @@ class Layout(Step):
 
     def body(self) -> ComposeResult:
         sizes = "A whole number with a unit: 512M, 1G."
-        yield Field(
-            "esp_size",
-            "EFI partition",
-            Entry(self.first.esp_size, longest=8),
-            help=f"UEFI starts from it, one on each disk. At least {SMALLEST_ESP}. {sizes}",
-        )
-        yield Field(
-            "boot_size",
-            "/boot",
-            Entry(self.first.boot_size, longest=8),
-            help=f"Kernels and what they need to start, on each disk the same. {sizes}",
-        )
+        for name, label_, help_ in self._fixed():
+            yield Field(name, label_, Entry(getattr(self.first, name), longest=8), help=f"{help_} {sizes}")
         yield Field("swap", "Swap", Pick(self._swaps(), self.first.swap))
         yield Field("swap_size", "Size of swap", Entry(self.first.swap_size, longest=8), help=sizes)
         yield Static("", id="room", markup=False)
@@ -88,6 +79,15 @@ class Layout(Step):
         yield Static("", id="cloned", markup=False)
         for role, _ in zip(ROLES, self.first.disks, strict=False):
             yield Picture(role, alone=len(self.first.disks) < 3)
+
+    def _fixed(self) -> list[tuple[str, str, str]]:
+        """Give the partitions that every disk has: the answer with the size, what it is called, and its help."""
+        if self.first.kernels_on_esp:
+            said = f"systemd-boot and every kernel lie in it, on each disk the same. At least {ESP_FOR_KERNELS}."
+            return [("boot_size", "EFI partition", said)]
+        said = f"UEFI starts from it, one on each disk. At least {SMALLEST_ESP}."
+        kernels = "Kernels and what they need to start, on each disk the same."
+        return [("esp_size", "EFI partition", said), ("boot_size", "/boot", kernels)]
 
     def _swaps(self) -> list[tuple[SwapKind, str]]:
         clear = self.first.encryption is Encryption.NONE
@@ -99,6 +99,8 @@ class Layout(Step):
     def problems(self, answers: Answers) -> Mapping[str, str]:
         machine = self.desk.machine
         sizes = {"esp_size": SMALLEST_ESP, "boot_size": LEAST_BOOT}
+        if answers.kernels_on_esp:
+            sizes = {"boot_size": ESP_FOR_KERNELS}
         if answers.swap in SIZED:
             sizes["swap_size"] = LEAST_SWAP
         found = {name: _size_problem(getattr(answers, name), least) for name, least in sizes.items()}
@@ -106,7 +108,9 @@ class Layout(Step):
         if found or machine is None:
             return found
         if gone := fitting.missing(answers, machine):
-            return {"esp_size": f"{', '.join(gone)} is not there any more, or in use now. Go back and choose again."}
+            return {
+                next(iter(sizes)): f"{', '.join(gone)} is not there any more, or in use now. Go back and choose again."
+            }
         laid = fitting.layout(answers, machine)
         return _no_room(laid, answers, sizes) if laid else {}
 

@@ -237,7 +237,8 @@ class PoolStep(Step):
 
 def _taken(answers: Answers) -> Mapping[str, str]:
     volume = {"swap": "the swap volume"} if answers.swap is SwapKind.ZVOL else {}
-    return {"/": "the root file system", "/boot": "the md array of /boot"} | volume
+    boot = "the root's own folder of kernels" if answers.kernels_on_esp else "the md array of /boot"
+    return {"/": "the root file system", "/boot": boot} | volume
 
 
 def _layouts(listed: tuple[Dataset, ...]) -> list[tuple[tuple[Dataset, ...], str]]:

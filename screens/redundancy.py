@@ -23,6 +23,10 @@ METADATA = {
     "1.0": "At the end of the device: what does not know md can read a member, and may mistake it for a plain disk.",
 }
 HEADS = ("Failed disks", "Pool", "/boot", "EFI", "BIOS", "UEFI")
+ON_ESP = (
+    "Nothing is to be chosen here. systemd-boot reads kernels from the EFI partition, which each disk has: there is no "
+    "array. /boot itself is a folder of the root file system. The boot loader is chosen in step 6."
+)
 
 
 class Row(NamedTuple):
@@ -44,15 +48,19 @@ class Redundancy(Step):
     general_help = (
         "GRUB must read the kernel before anything is unlocked, so /boot is not in the pool: it is a mirror by md over "
         "all chosen disks, with ext4. Each disk has a boot loader of its own for BIOS and for UEFI. After every update "
-        "of a kernel or of GRUB, zroot's hook brings all of them up to date.\n\n"
+        "of a kernel or of GRUB, zroot's hook brings all of them up to date. With systemd-boot, which is "
+        "chosen in step 6, the kernels lie in the EFI partitions instead.\n\n"
         "The table says what is left when disks fail. How the pool is built is chosen in step 5; the table follows it."
     )
     CSS = """
     #array, #loaders { height: auto; margin-top: 1; }
+    #esp { height: auto; }
     #table { height: auto; margin-top: 1; }
     """
 
     def body(self) -> ComposeResult:
+        if self.first.kernels_on_esp:
+            yield Static(ON_ESP, id="esp", markup=False)
         yield Field(
             "metadata",
             "Metadata of /boot",
@@ -64,17 +72,21 @@ class Redundancy(Step):
 
     def redraw(self, answers: Answers) -> None:
         field = self.query_one("#field-metadata", Field)
+        field.display = not answers.kernels_on_esp
         field.reason = METADATA[answers.metadata]
         if self.focused is field.control:
             self.query_one("#help", Static).update(Content(field.reason))
         bios, uefi = self._firmware(answers)
         count = len(answers.disks)
+        self.query_one("#array").display = not answers.kernels_on_esp
         self.query_one("#array", Static).update(Content(array(count)))
-        self.query_one("#loaders", Static).update(Content(loaders(count, bios=bios, uefi=uefi)))
+        said = kernels(count) if answers.kernels_on_esp else loaders(count, bios=bios, uefi=uefi)
+        self.query_one("#loaders", Static).update(Content(said))
         kind = topology(answers)
         found = rows(kind, count=count, bios=bios, uefi=uefi)
         head = f"The pool is {TOPOLOGIES[kind]}. What is left when disks fail:"
-        lines = [Content.styled(head, "bold"), *table(found)]
+        heads = tuple("Kernels" if head == "/boot" else head for head in HEADS) if answers.kernels_on_esp else HEADS
+        lines = [Content.styled(head, "bold"), *table(found, heads)]
         if any(row.pool == "may work" for row in found):
             lines.append(Content("It may work: as long as no mirror loses both of its disks."))
         self.query_one("#table", Static).update(Content("\n").join(lines))
@@ -87,15 +99,15 @@ class Redundancy(Step):
         laid = fitting.layout(answers, self.desk.machine) if self.desk.machine else None
         if laid:
             return laid.bios, laid.uefi
-        return Firmware.BIOS in answers.firmware, Firmware.UEFI in answers.firmware
+        return Firmware.BIOS in answers.starts_by, Firmware.UEFI in answers.starts_by
 
 
 def array(count: int) -> str:
     """Say what /boot lies on."""
     if count == 1:
         return (
-            "/boot is an md array (RAID1, ext4) with a single member. When a second disk comes, it can be added "
-            "later, and the array grown onto it."
+            "/boot is an md array (RAID1, ext4) with a single member.\n"
+            "One disk needs no mirror; but so a second disk can be added to it later."
         )
     return f"/boot is an md array (RAID1, ext4) over {_all(count)}: each holds the whole of it."
 
@@ -106,6 +118,15 @@ def loaders(count: int, *, bios: bool, uefi: bool) -> str:
     where = "The disk has" if count == 1 else "Each disk has"
     together = "" if count == 1 else " A hook keeps them alike after every update of kernel or GRUB."
     return f"{where} {' and '.join(kinds)}.{together}"
+
+
+def kernels(count: int) -> str:
+    """Say what each disk has where the EFI partition holds the kernels."""
+    where = "The disk has" if count == 1 else "Each disk has"
+    hook = "it" if count == 1 else "all of them"
+    return (
+        f"{where} an EFI partition with systemd-boot and every kernel. A hook brings {hook} up to date after an update."
+    )
 
 
 def rows(kind: VdevKind, *, count: int, bios: bool, uefi: bool) -> tuple[Row, ...]:
@@ -136,15 +157,15 @@ def _row(pool: str, numbers: Sequence[int], count: int, *, bios: bool, uefi: boo
     )
 
 
-def table(found: Sequence[Row]) -> list[Content]:
+def table(found: Sequence[Row], heads: Sequence[str] = HEADS) -> list[Content]:
     """Draw the table, a line for each row."""
-    widths = [max(len(head), *(len(row[place]) for row in found)) for place, head in enumerate(HEADS)]
+    widths = [max(len(head), *(len(row[place]) for row in found)) for place, head in enumerate(heads)]
 
     def line(cells: Sequence[str], between: str) -> str:
         return between.join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
 
     rule = "─┼─".join("─" * width for width in widths)
-    return [Content(line(HEADS, " │ ")), Content(rule), *(Content(line(row, " │ ")) for row in found)]
+    return [Content(line(heads, " │ ")), Content(rule), *(Content(line(row, " │ ")) for row in found)]
 
 
 def _all(count: int) -> str:

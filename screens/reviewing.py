@@ -38,7 +38,7 @@ STEPS: Mapping[int, tuple[str, tuple[str, ...]]] = {
             "datasets",
         ),
     ),
-    6: ("Boot loader", ("firmware", "timeout", "arguments", "serial_console")),
+    6: ("Boot loader", ("loader", "firmware", "timeout", "arguments", "serial_console")),
     7: (
         "System",
         (

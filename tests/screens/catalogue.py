@@ -13,7 +13,7 @@ from installer.recipe.model import SwapKind, VdevKind
 from installer.recipe.secrets import Secret
 from installer.run.client import Client
 from installer.run.events import Event, Stamped
-from screens.answers import Answers, Encryption
+from screens.answers import Answers, Encryption, Loader
 from screens.bootloader import Bootloader
 from screens.consent import Consent
 from screens.desk import Desk
@@ -113,6 +113,7 @@ def reviewing(name: str, answers: Answers, machine: str = "synthetic-two-blank",
     return State(name, Review, answers, machine, ready=planned, keys=keys)
 
 
+KERNELS = changed(FULL, loader=Loader.SYSTEMD_BOOT)
 SCREENS: Mapping[str, Sequence[State]] = {
     "welcome": (
         State("looking", Welcome, known=False),
@@ -137,6 +138,7 @@ SCREENS: Mapping[str, Sequence[State]] = {
         State("empty", Layout, FULL, known=False),
         State("typical", Layout, FULL),
         State("error", Layout, FULL, focus="#field-esp-size Entry", keys=(*keys("5Q"), "f10")),
+        State("systemd-boot", Layout, KERNELS, "synthetic-two-blank-uefi"),
         State("swap", Layout, changed(FULL, swap=SwapKind.RAID, swap_size="2G")),
         State("old", Layout, changed(FULL, disks=("disk-a", "disk-e")), OLD),
         State("many-disks", Layout, TWELVE, MANY),
@@ -145,6 +147,7 @@ SCREENS: Mapping[str, Sequence[State]] = {
     "redundancy": (
         State("one-disk", Redundancy, changed(FULL, disks=("disk-a",))),
         State("typical", Redundancy, FULL),
+        State("systemd-boot", Redundancy, KERNELS, "synthetic-two-blank-uefi"),
         State("many-disks", Redundancy, TWELVE, MANY),
         State("long-names", Redundancy, NAMES, LONG),
     ),
@@ -182,6 +185,8 @@ SCREENS: Mapping[str, Sequence[State]] = {
         State("empty", Bootloader, FULL, known=False),
         State("typical", Bootloader, FULL),
         State("uefi", Bootloader, FULL, "synthetic-two-blank-uefi"),
+        State("systemd-boot", Bootloader, KERNELS, "synthetic-two-blank-uefi", focus="#field-loader Pick"),
+        State("small", Bootloader, changed(KERNELS, boot_size="512M"), "synthetic-two-blank-uefi", keys=("f10",)),
         State("error", Bootloader, FULL, focus="#field-timeout Entry", keys=(*keys("99"), "f10")),
         State("many-disks", Bootloader, TWELVE, MANY),
         State("long-names", Bootloader, changed(NAMES, arguments="a.long=argument " * 20), LONG),

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import pytest
 
+from installer.plan.build import make_plan
+from installer.plan.operation import WriteFile
 from installer.recipe.model import Firmware
 from installer.recipe.secrets import Secret
 from screens import compose as composing
-from screens.answers import Encryption
-from screens.bootloader import Bootloader
+from screens.answers import Encryption, Loader
+from screens.bootloader import Bootloader, line
 from screens.disks import Disks
+from screens.fields import Pick
+from screens.layout import Layout
 from screens.reviewing import review
 from tests.screens.step_alone import MACHINES, TWO, Alone, Demo, drive
 
@@ -133,3 +137,71 @@ def test_uefi_alone_keeps_nobody_from_the_screens_before_and_is_told_at_review()
     assert found.plan is None
     (said,) = [problem for problem in found.problems if "This machine starts by BIOS" in problem.words]
     assert said.step == Bootloader.number
+
+
+def test_systemd_boot_is_not_offered_where_bios_started_the_machine() -> None:
+    async def steps(alone: Alone) -> None:
+        assert len(choices(alone, "loader")) == 1
+        assert (await alone.leave("f10")).loader is Loader.GRUB
+
+    drive(Bootloader, steps, TWO.model_copy(update={"loader": Loader.SYSTEMD_BOOT}))
+
+
+def choices(alone: Alone, name: str) -> list[object]:
+    control = alone.field(name).control
+    assert isinstance(control, Pick)
+    return [value for value, _ in control.choices]
+
+
+def test_systemd_boot_is_uefi_alone_and_kernels_on_every_esp() -> None:
+    async def steps(alone: Alone) -> None:
+        await alone.go("loader")
+        assert "Starts by BIOS and by UEFI" in alone.text()
+        await alone.press("right")
+        assert "It costs BIOS, Secure" in alone.text()
+        assert not alone.field("firmware").display
+        assert "zroot.wait=20 systemd.gpt_auto=0 quiet" in " ".join(alone.text().split())
+        row = next(text for text in alone.text().splitlines() if text.startswith("  b  "))
+        assert row.split()[:3] == ["b", "no", "EFI/BOOT/BOOTX64.EFI"]
+        answers = await alone.leave("f10")
+        assert answers.firmware == BOTH, "what was chosen for GRUB is lost"
+        made = composing.recipe(answers)
+        assert made.boot.loader == "systemd-boot"
+        assert made.boot.firmware == (Firmware.UEFI,)
+        assert [(entry.name, str(entry.size)) for entry in made.partition] == [("esp", "1G"), ("pool", "rest")]
+        assert not made.raid
+        assert composing.problems(answers).keys() <= {""}
+
+    drive(Bootloader, steps, WHOLE, machine="synthetic-two-blank-uefi")
+
+
+def test_the_line_is_the_one_that_the_plan_writes() -> None:
+    machine = Demo(MACHINES / "synthetic-two-blank-uefi.json").machine()
+    open_ = {"encryption": Encryption.NONE, "user_password": Secret("own password 1"), "serial_console": True}
+    for loader, path in ((Loader.SYSTEMD_BOOT, "/etc/kernel/cmdline"), (Loader.GRUB, "/etc/default/grub")):
+        answers = WHOLE.model_copy(update=open_ | {"loader": loader})
+        files = {one.action.path: one.action.content for one in make_plan(composing.recipe(answers), machine).operations
+                 if isinstance(one.action, WriteFile)}  # fmt: skip
+        (written,) = [content for name, content in files.items() if name.endswith(path)]
+        told = line(answers).removesuffix(" quiet") if loader is Loader.GRUB else f"{line(answers)}\n"
+        assert told in written
+
+
+def test_an_esp_too_small_for_kernels_is_told_here_and_mended_in_layout() -> None:
+    small = WHOLE.model_copy(update={"boot_size": "512M", "loader": Loader.SYSTEMD_BOOT})
+
+    async def here(alone: Alone) -> None:
+        assert alone.focus() == "loader"
+        await alone.press("f10")
+        assert "step 2 (Layout)" in alone.problem("loader")
+        assert not alone.left
+
+    async def there(alone: Alone) -> None:
+        assert alone.focus() == "boot_size"
+        await alone.write("1G")
+        assert not alone.problem("boot_size")
+        assert composing.problems(await alone.leave("f10")).keys() <= {""}
+
+    drive(Bootloader, here, small, machine="synthetic-two-blank-uefi")
+    drive(Layout, there, small, machine="synthetic-two-blank-uefi")
+    assert "boot_size" in composing.problems(small)

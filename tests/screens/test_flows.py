@@ -18,7 +18,7 @@ from installer.plan.operation import Plan
 from installer.plan.render import as_json
 from installer.recipe.model import Firmware, SwapKind
 from installer.recipe.secrets import Secret
-from screens.answers import Answers, Encryption
+from screens.answers import Answers, Encryption, Loader
 from screens.app import STEPS, Guided
 from screens.bootloader import Bootloader
 from screens.consent import Consent
@@ -30,7 +30,7 @@ from screens.review import Review
 from screens.reviewing import Install, review
 from screens.step import Step
 from screens.system import System
-from tests.screens.catalogue import FULL, TWO
+from tests.screens.catalogue import FULL, KERNELS, TWO
 from tests.screens.house import SMALL, Demo, Picture, State, keys, on_stage, recorded, settle, until
 
 BESIDES = 20
@@ -198,6 +198,7 @@ def test_forwards_with_two_disks_a_passphrase_a_name_and_a_user(machine: str) ->
                     "user_password": Secret("own password 1"),
                     "swap": SwapKind.ZVOL,
                     "swap_size": "300M",
+                    "loader": Loader.SYSTEMD_BOOT,
                 }
             ),
         ),
@@ -289,6 +290,7 @@ def test_no_disk_and_two_different_passphrases_are_refused() -> None:
     [
         ("synthetic-two-blank", FULL),
         ("synthetic-two-blank", OTHER),
+        ("synthetic-two-blank-uefi", KERNELS),
         ("synthetic-earlier-install", FULL.model_copy(update={"disks": ("disk-a", "disk-b")})),
     ],
 )

@@ -6,7 +6,7 @@ import pytest
 from test_disks import With, disk
 
 from installer.recipe.model import Firmware, VdevKind
-from screens.answers import Answers, survives, topologies
+from screens.answers import Answers, Loader, survives, topologies
 from screens.redundancy import Redundancy, Row, rows
 from tests.screens.step_alone import TWO, Alone, drive
 
@@ -33,9 +33,23 @@ def test_each_metadata_has_its_reason() -> None:
 def test_one_disk_has_an_array_that_can_grow() -> None:
     async def steps(alone: Alone) -> None:
         assert "with a single member" in said(alone)
+        assert "so a second disk can be added to it later" in said(alone)
         assert "1 │ lost │ lost │ lost │ no │ no" in said(alone)
 
     drive(Redundancy, steps, Answers(disks=("disk-a",)))
+
+
+def test_with_systemd_boot_there_is_nothing_to_choose() -> None:
+    async def steps(alone: Alone) -> None:
+        assert alone.focus() == "next"
+        assert not alone.field("metadata").display
+        assert "Nothing is to be chosen here" in said(alone)
+        assert "Each disk has an EFI partition with systemd-boot and every kernel" in said(alone)
+        assert "md array" not in said(alone)
+        assert "1 │ works │ on 1 disk │ on 1 disk │ never │ starts" in said(alone)
+
+    answers = TWO.model_copy(update={"loader": Loader.SYSTEMD_BOOT})
+    drive(Redundancy, steps, answers, machine="synthetic-two-blank-uefi")
 
 
 def test_the_table_follows_the_topology_and_the_firmware() -> None:
