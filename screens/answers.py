@@ -122,6 +122,8 @@ class Answers(Frozen):
     address: str = ""
     gateway: str = ""
     dns: str = ""
+    forgets: bool = False
+    """Whether the root file system is rolled back at every start to what was installed."""
 
     @property
     def discards(self) -> bool:

@@ -11,6 +11,7 @@ from installer.recipe.load import validate
 from installer.recipe.model import Recipe, SwapKind, VdevKind
 from installer.recipe.secrets import Kind, Secret, check_secrets, unfit
 from installer.recipe.write import selector
+from screens import forgetting
 from screens.answers import DRAID_SPARES, ROLES, Answers, Encryption, topology
 
 ENCRYPTIONS = {
@@ -47,6 +48,7 @@ FIELDS: Mapping[str, str] = {
     "system.network.gateway": "gateway",
     "system.network.dns": "dns",
     "system.network": "address",
+    "persist": "forgets",
     "boot.loader": "loader",
     "boot.timeout": "timeout",
     "boot.arguments": "arguments",
@@ -154,7 +156,8 @@ def _refusals(answers: Answers) -> tuple[Refusal, ...]:
 def document(answers: Answers) -> dict[str, Any]:
     """Return the recipe as plain data, in the order in which it is written."""
     boot = "systemd-boot" if answers.kernels_on_esp else "md /boot"
-    title = f"Debian on {TOPOLOGIES[topology(answers)]}, {ENCRYPTIONS[answers.encryption]}, {boot}"
+    system = "Debian that forgets" if answers.forgets else "Debian"
+    title = f"{system} on {TOPOLOGIES[topology(answers)]}, {ENCRYPTIONS[answers.encryption]}, {boot}"
     made: dict[str, Any] = {
         "zroot": 1,
         "title": title,
@@ -181,6 +184,7 @@ def document(answers: Answers) -> dict[str, Any]:
         "pool": {answers.pool: _pool(answers)},
         "swap": swap,
         "system": _system(answers),
+        **({"persist": forgetting.persist(answers)} if answers.forgets else {}),
         "boot": _boot(answers),
     }
 
@@ -259,9 +263,10 @@ def _pool(answers: Answers) -> dict[str, Any]:
 def _datasets(answers: Answers) -> Iterator[dict[str, Any]]:
     yield {"name": "ROOT", "mount": "none", "canmount": "off"}
     yield {"name": "ROOT/debian", "mount": "/", "canmount": "noauto"}
-    listed = {dataset.name for dataset in answers.datasets}
+    datasets = (*answers.datasets, *forgetting.datasets(answers))
+    listed = {dataset.name for dataset in datasets}
     parents: set[str] = set()
-    for dataset in answers.datasets:
+    for dataset in datasets:
         parent, _, _ = dataset.name.rpartition("/")
         if parent and parent not in listed | parents:
             parents.add(parent)

@@ -43,7 +43,7 @@ STEPS: Mapping[int, tuple[str, tuple[str, ...]]] = {
         "System",
         (
             "hostname", "user", "user_password", "ssh_key", "locale", "timezone", "static", "interface", "address",
-            "gateway", "dns",
+            "gateway", "dns", "forgets",
         ),
     ),
 }  # fmt: skip

@@ -8,6 +8,7 @@ from typing import ClassVar
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.widgets import Static
 
 from installer.recipe.secrets import Kind, Secret
 from screens import compose as composing
@@ -26,6 +27,12 @@ MISSING = {
     "user": "Type a name: small letters, digits, _ and -.",
     "address": "Type the address with its prefix length: 192.0.2.10/24.",
 }
+FORGETS = "Without that command the next start takes it back."
+KEPT = (
+    "Kept: what has a dataset (/home, /root, /srv, /var/log, ...); users, passwords, ssh host keys, network, "
+    "/usr/local, mail, cron jobs. Undone: all else, updates too, until sudo zroot-commit. GRUB's second entry starts "
+    "with what changed."
+)
 
 
 class System(Step):
@@ -35,10 +42,15 @@ class System(Step):
     number = 7
     general_help = (
         "The machine's name and its first user, who may use sudo; root itself is locked. "
-        "Everything else has an answer already that can be changed later in the running system."
+        "Everything else has an answer already that can be changed later in the running system.\n\n"
+        "A system that is at every start as it was installed goes back to the snapshot @blank of its root file system, "
+        "before that is mounted. What must outlive this is on a list (/etc/zroot/persist) or on a dataset of its own. "
+        "sudo zroot-commit takes the running system as the new state to go back to, kernel included. The root file "
+        "system can have no snapshots beside; other datasets can. It is told in /usr/share/doc/zroot/impermanence.md."
     )
     CSS = """
-    System #field-locale, System #field-static { margin-top: 1; }
+    System #field-locale, System #field-static, System #field-forgets { margin-top: 1; }
+    System #kept { height: auto; padding-left: 22; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("f2", "show", "Show or hide", key_display="F2")]
 
@@ -62,6 +74,9 @@ class System(Step):
         zone = Lookup(zones, first.timezone, title="Time zone", free=True)
         yield Field("timezone", "Time zone", zone, reason="system.timezone")
         yield from self._network()
+        kinds = [(False, "the system as it was left"), (True, "the system as it was installed")]
+        yield Field("forgets", "At every start", Pick(kinds, first.forgets), reason="persist.snapshot", help=FORGETS)
+        yield Static(KEPT, id="kept", markup=False)
 
     def _password(self) -> Iterator[Field]:
         first = self.first
@@ -104,6 +119,10 @@ class System(Step):
         found |= {name: said for name, said in MISSING.items() if name in found and not getattr(answers, name)}
         if self._locales and answers.locale not in self._locales:
             found["locale"] = "The new system cannot have this language: choose one of the list."
+        if "boot.loader" in found.get("forgets", ""):
+            found["forgets"] = (
+                "Only GRUB's menu has an entry for it. Choose GRUB in step 6, or the system as it was left."
+            )
         text, again = self._typed()
         if text:
             said = {"user_password": composing.secret_problem(text, Kind.PASSWORD), "again": difference(text, again)}
@@ -118,6 +137,7 @@ class System(Step):
         if text and again:
             # What is only not finished is no mistake yet.
             self.query_one("#field-again", Field).say("" if text.startswith(again) else difference(text, again))
+        self.query_one("#kept").display = answers.forgets
         for name in ("interface", "address", "gateway", "dns"):
             self.query_one(f"#field-{name}").display = answers.static
         if answers.static and self._interfaces and answers.interface == Answers().interface:

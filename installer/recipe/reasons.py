@@ -45,6 +45,7 @@ REASONS: Mapping[str, str] = {
     "system.keymap": "The passphrase is typed on it, now and at every boot.",
     "system.timezone": "The same everywhere, and no hour that comes twice a year.",
     "system.network.interface": "DHCP on every wired interface, whatever it is called.",
+    "persist.snapshot": "Undoes what a mistake or an intruder changed; sudo zroot-commit takes an update in.",
     "boot.loader": "Starts by BIOS and by UEFI, and with Secure Boot's signature.",
     "boot.firmware": "Both, so that the disks start in another machine too.",
     "boot.timeout": "Long enough to choose another kernel.",

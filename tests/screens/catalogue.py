@@ -196,6 +196,8 @@ SCREENS: Mapping[str, Sequence[State]] = {
         State("typical", System, FULL),
         State("error", System, TWO, keys=(*keys("-bad"), "tab", *keys("Ann"), "f10")),
         State("network", System, changed(FULL, static=True, address="192.0.2.1")),
+        State("forgets", System, changed(FULL, forgets=True), focus="#field-forgets Pick"),
+        State("with-grub-only", System, changed(KERNELS, forgets=True), "synthetic-two-blank-uefi", keys=("f10",)),
         State("long-names", System, changed(NAMES, hostname="h" * 253, ssh_key="ssh-ed25519 " + "A" * 900), LONG),
     ),
     "review": (

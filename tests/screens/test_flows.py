@@ -70,6 +70,7 @@ OTHER = FULL.model_copy(
         "address": "192.0.2.7/24",
         "gateway": "192.0.2.1",
         "dns": "192.0.2.2 192.0.2.3",
+        "forgets": True,
     }
 )
 """As little as possible is as it is by itself."""
