@@ -121,6 +121,7 @@ def test_truecrypt_second_pool_of_the_same_name(live: Console) -> None:
 
 @pytest.mark.parametrize(("kind", "disks"), [("raidz1", "ABC"), ("raidz2", "ABCD"), ("raidz3", "ABCD")])
 def test_drill_repairs_a_raidz(live: Console, kind: str, disks: str) -> None:
+    live.output("udevadm settle", within=300)
     live.output(f"zpool create -f -R /mnt tank {kind} {' '.join(DISKS + disk for disk in disks)}", within=300)
     said = live.output("zroot drill tank --yes-damage tank", within=INSTALL)
     assert re.search(r"([1-9]\d*) of \1 bytes are whole again", said), said
@@ -132,11 +133,12 @@ def test_drill_repairs_a_raidz(live: Console, kind: str, disks: str) -> None:
     [
         (f"tank draid1 {DISKS}A {DISKS}B {DISKS}C", "is a draid"),
         (f"tank {DISKS}A {DISKS}B", "has no redundancy"),
-        (f"-o bootfs=tank tank mirror {DISKS}A {DISKS}B", "root pool"),
+        (f"tank mirror {DISKS}A {DISKS}B && zpool set bootfs=tank tank", "root pool"),
     ],
     ids=["draid", "stripe", "root"],
 )
 def test_drill_refuses(live: Console, vdevs: str, words: str) -> None:
+    live.output("udevadm settle", within=300)  # the partitions of the pool before
     live.output(f"zpool create -f -R /mnt {vdevs}", within=300)
     refused = live.run("zroot drill tank --yes-damage tank", within=300)
     assert refused.status == 2, refused.output
