@@ -156,7 +156,7 @@ def family(layout: Layout) -> list[Operation]:
         return []
     layer, archive = Layer.SYSTEM, f"{STATE}/family.tar"
     compatibility = recipe.pool[layout.root_pool].properties.get("compatibility", "off")
-    needs = "".join(f"{package} {path}\n" for package, path in NEEDS if path)
+    needs = "".join(f"{package} {path}\n" for package, path in _needs(layout) if path)
     return [
         programs(
             layer,
@@ -178,6 +178,12 @@ def family(layout: Layout) -> list[Operation]:
             layer, "family/services", "Let its network and its arrays start with it", in_target(FAMILY, "services")
         ),
     ]
+
+
+def _needs(layout: Layout) -> tuple[tuple[str, str], ...]:
+    if layout.recipe.boot.loader == "systemd-boot":
+        return (*NEEDS, ("systemd-boot-efi", "/usr/lib/systemd/boot/efi/systemd-bootx64.efi"))
+    return NEEDS
 
 
 def _tarball(layout: Layout) -> list[Operation]:
@@ -221,7 +227,7 @@ def _debootstrap(layout: Layout) -> Operation:
         f"deb {mirror(layout)} {system.suite}-updates {COMPONENTS}",
         f"deb {security_mirror(layout)} {system.suite}-security {COMPONENTS}",
     ]
-    packages = [package for package, _ in NEEDS if system.suite != "bookworm" or package not in IN_SYSTEMD]
+    packages = [package for package, _ in _needs(layout) if system.suite != "bookworm" or package not in IN_SYSTEMD]
     return programs(
         Layer.SYSTEM,
         "debootstrap",

@@ -14,6 +14,7 @@ import pytest
 
 from installer.plan import sources
 from installer.plan.operation import Plan, Source
+from installer.recipe.write import rebind
 from tests.unit.plans import MIRROR, RECIPES, argv, commands, machine, operation, plan, position, recipe, refusal
 
 ISO = Path(__file__).parents[2] / "iso"
@@ -190,3 +191,12 @@ def test_a_system_that_could_not_import_its_pool_is_refused(
 
 def test_family_may_be_run() -> None:
     assert stat.S_IMODE((ISO / "target/usr/lib/zroot/family").stat().st_mode) == 0o755
+
+
+def test_a_foreign_system_that_systemd_boot_starts_has_its_program() -> None:
+    text = (RECIPES / "debian-luks-mirror-systemd-boot.toml").read_text().replace('"live"', '"debootstrap"')
+    made = plan(rebind(text, {"a": "SA", "b": "SB"}), machine(**NAMED))
+    (words,) = [word for word in commands(made, "system/debootstrap")[1].argv if word.startswith("--include=")]
+    assert "systemd-boot-efi" in words.split(",")
+    assert "systemd-boot-efi /usr/lib/systemd/boot/efi/" in (commands(made, "system/family/check")[0].stdin or "")
+    assert "systemd-boot-efi" not in (commands(from_mirror(), "system/family/check")[0].stdin or "")
