@@ -19,7 +19,7 @@ from tests.vm import storage
 from tests.vm.serial import Console
 from tests.vm.storage import DISKS, apply, passphrase, secrets_of
 
-pytestmark = [pytest.mark.vm, pytest.mark.slow]
+pytestmark = pytest.mark.vm
 
 STACKS = sorted((Path(__file__).parent / "stacks").glob("*.toml"))
 
