@@ -21,12 +21,13 @@ from tests.vm.places import ISO, RESULTS
 from tests.vm.volume import Volume
 
 ENGINE = "engine"
-"""What is left of an install's time when its operations are taken away: probing, planning, journal, records."""
+"""What is left of an install's time when its operations are taken away, with what made each of them safe: probing,
+planning, undo kit, journal, records."""
 
 WHOLE = "**whole**"
 
-DECIDED = 6
-"""How many times the whole install debootstrap may take before it is stopped: the aim is five."""
+DECIDED = 5
+"""How many times the whole install debootstrap may take before it is stopped: that is the aim."""
 
 SCRIPT = "zroot plan /mnt/recipe.toml --format sh"
 # Everything of the printed plan until the image is copied, with the time at each heading.
