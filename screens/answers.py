@@ -89,6 +89,14 @@ class Answers(Frozen):
     """With a key device: what opens the members when it is lost."""
     recovery_again: Secret | None = None
     discard: bool = True
+    home: bool = False
+    """Whether /home has a passphrase of its own, asked for when the system has started."""
+    home_passphrase: Secret | None = None
+    home_passphrase_again: Secret | None = None
+    home_wait: int = 120
+    """Seconds that the machine asks for it."""
+    home_services: str = ""
+    """Units that start only when it is open."""
 
     pool: str = "rpool"
     topology: VdevKind | None = None
@@ -124,6 +132,11 @@ class Answers(Frozen):
     dns: str = ""
     forgets: bool = False
     """Whether the root file system is rolled back at every start to what was installed."""
+
+    @property
+    def clear(self) -> bool:
+        """Whether nothing at all is encrypted."""
+        return self.encryption is Encryption.NONE and not self.home
 
     @property
     def discards(self) -> bool:

@@ -12,7 +12,7 @@ from installer.recipe.model import Recipe, SwapKind, VdevKind
 from installer.recipe.secrets import Kind, Secret, check_secrets, unfit
 from installer.recipe.write import selector
 from screens import forgetting
-from screens.answers import DRAID_SPARES, ROLES, Answers, Encryption, topology
+from screens.answers import DRAID_SPARES, ROLES, Answers, Dataset, Encryption, topology
 
 ENCRYPTIONS = {
     Encryption.LUKS: "LUKS",
@@ -34,6 +34,7 @@ TOPOLOGIES = {
 PASSPHRASE = "passphrase"  # noqa: S105 - a name
 USER_PASSWORD = "user-password"  # noqa: S105 - a name
 RECOVERY = "recovery-passphrase"
+HOME = "home-passphrase"
 
 FIELDS: Mapping[str, str] = {
     "system.hostname": "hostname",
@@ -80,7 +81,10 @@ STAND_INS: Mapping[str, str] = {"hostname": "debian", "user": "user"}
 
 def recipe(answers: Answers) -> Recipe:
     """Return the recipe of these answers; raises Refusals with what is wrong with their syntax."""
-    return validate(document(answers), source="the answers")
+    made = validate(document(answers), source="the answers")
+    if wrong := tuple(_of_home(answers)):
+        raise Refusals(wrong)
+    return made
 
 
 def secrets(answers: Answers) -> dict[str, Secret]:
@@ -90,6 +94,8 @@ def secrets(answers: Answers) -> dict[str, Secret]:
         found[PASSPHRASE] = answers.passphrase
     if answers.recovery and answers.encryption is Encryption.KEY_DEVICE:
         found[RECOVERY] = answers.recovery
+    if answers.home_passphrase and answers.home:
+        found[HOME] = answers.home_passphrase
     password = answers.user_password or (answers.passphrase if answers.encryption is not Encryption.NONE else None)
     if password:
         found[USER_PASSWORD] = password
@@ -123,6 +129,8 @@ def beside(refusal: Refusal) -> str:
 
 def field_of(title: str) -> str:
     """Return the answer that a refusal is about: its title begins with the key."""
+    if ".encryption.services" in title.partition(" ")[0]:
+        return "home_services"
     key = title.partition(" ")[0].rstrip(":").partition("[")[0]
     if key.startswith("pool."):
         # The second word is the pool's name, which is an answer itself and may have dots.
@@ -145,6 +153,16 @@ def secret_problem(text: str, kind: Kind) -> str:
     return f"It {fault[0]}. {fault[1]}" if fault else ""
 
 
+def _of_home(answers: Answers) -> Iterator[Refusal]:
+    """Refuse what would leave /home in the clear where it was to have a passphrase of its own."""
+    if answers.home and "/home" not in {dataset.mount for dataset in _listed(answers)}:
+        hint = "Add one, or let /home have no passphrase of its own in step 4."
+        yield Refusal(f"pool.{answers.pool}.dataset: no dataset has the mount point /home.", hint=hint)
+    if answers.home and answers.encryption is Encryption.NONE and answers.swap is SwapKind.ZVOL:
+        hint = "Choose another kind of swap in step 2."
+        yield Refusal("swap: what was read in /home could be written to a volume of the pool in the clear.", hint=hint)
+
+
 def _refusals(answers: Answers) -> tuple[Refusal, ...]:
     try:
         made = recipe(answers)
@@ -156,8 +174,9 @@ def _refusals(answers: Answers) -> tuple[Refusal, ...]:
 def document(answers: Answers) -> dict[str, Any]:
     """Return the recipe as plain data, in the order in which it is written."""
     boot = "systemd-boot" if answers.kernels_on_esp else "md /boot"
+    home = ", /home encrypted by itself" if answers.home else ""
     system = "Debian that forgets" if answers.forgets else "Debian"
-    title = f"{system} on {TOPOLOGIES[topology(answers)]}, {ENCRYPTIONS[answers.encryption]}, {boot}"
+    title = f"{system} on {TOPOLOGIES[topology(answers)]}, {ENCRYPTIONS[answers.encryption]}{home}, {boot}"
     made: dict[str, Any] = {
         "zroot": 1,
         "title": title,
@@ -215,7 +234,7 @@ def _crypt(answers: Answers) -> dict[str, Any]:
     if answers.encryption is Encryption.KEY_DEVICE:
         by_key = {"unlock": "key-device", "key": "crypt.key", "key-size": "1M", "recovery": RECOVERY}
         layers["pool"] |= by_key
-    if answers.swap is SwapKind.RAID and answers.encryption is not Encryption.NONE:
+    if answers.swap is SwapKind.RAID and not answers.clear:
         # The machine asks for a passphrase once; swap needs no key that outlives its run.
         layers["swap"] = {"over": "raid.swap", "kind": "luks2", "unlock": "random", "discard": answers.discard}
     return layers
@@ -226,8 +245,7 @@ def _swap(answers: Answers) -> dict[str, Any]:
         case SwapKind.RANDOM_KEY:
             return {"kind": "random-key", "over": "partition.swap"}
         case SwapKind.RAID:
-            clear = answers.encryption is Encryption.NONE
-            return {"kind": "raid", "over": "raid.swap" if clear else "crypt.swap"}
+            return {"kind": "raid", "over": "raid.swap" if answers.clear else "crypt.swap"}
         case SwapKind.ZVOL:
             return {"kind": "zvol", "size": answers.swap_size}
     return {"kind": str(answers.swap)}
@@ -260,10 +278,14 @@ def _pool(answers: Answers) -> dict[str, Any]:
     return made
 
 
+def _listed(answers: Answers) -> tuple[Dataset, ...]:
+    return (*answers.datasets, *forgetting.datasets(answers))
+
+
 def _datasets(answers: Answers) -> Iterator[dict[str, Any]]:
     yield {"name": "ROOT", "mount": "none", "canmount": "off"}
     yield {"name": "ROOT/debian", "mount": "/", "canmount": "noauto"}
-    datasets = (*answers.datasets, *forgetting.datasets(answers))
+    datasets = _listed(answers)
     listed = {dataset.name for dataset in datasets}
     parents: set[str] = set()
     for dataset in datasets:
@@ -271,7 +293,10 @@ def _datasets(answers: Answers) -> Iterator[dict[str, Any]]:
         if parent and parent not in listed | parents:
             parents.add(parent)
             yield {"name": parent, "mount": f"/{parent}", "canmount": "off"}
-        more = {"properties": {"com.sun:auto-snapshot": "false"}} if dataset.name == "var/cache" else {}
+        more: dict[str, Any] = {"properties": {"com.sun:auto-snapshot": "false"}} if dataset.name == "var/cache" else {}
+        if answers.home and dataset.mount == "/home":
+            services = {"services": answers.home_services.split()} if answers.home_services.split() else {}
+            more |= {"encryption": {"secret": HOME, "wait": answers.home_wait} | services}
         yield {"name": dataset.name, "mount": dataset.mount} | more
 
 

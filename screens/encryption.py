@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import ClassVar
 
 from textual import work
@@ -13,8 +13,10 @@ from textual.content import Content
 from textual.widgets import Static
 
 from installer.errors import ZrootError
+from installer.plan.opening import key_target
 from installer.recipe import keymap
 from installer.recipe.secrets import Kind, Secret
+from screens import compose as composing
 from screens.answers import Answers, Encryption
 from screens.desk import Desk
 from screens.fields import Entry, Field, Pick, Tick
@@ -62,18 +64,38 @@ SAID: Mapping[Encryption, tuple[str, str, str, str]] = {
     ),
 }
 """In the order of FACTS. Of what native encryption shows, zfs-load-key(8) has the list."""
+HOME_ALONE = (
+    "In /home: contents, names and rights of files. Nothing elsewhere.",
+    "Hashes of passwords, logs, mail, /tmp; sizes and times of /home.",
+    "A prompt when the machine has started; ssh keys in /home wait too.",
+    "Machines that must start alone, and whose users' files can wait.",
+)
+"""The same, where /home is all that is encrypted."""
+WAITS = ((60, "a minute"), (120, "two minutes"), (300, "five minutes"), (3600, "an hour"), (86400, "a day"))
 KINDS: Mapping[Encryption, Kind] = {
     Encryption.LUKS: Kind.LUKS,
     Encryption.KEY_DEVICE: Kind.LUKS,
     Encryption.INTEGRITY: Kind.LUKS,
     Encryption.NATIVE: Kind.ZFS,
 }
-SECRETS: Mapping[str, str] = {"passphrase": "again", "recovery": "recovery_again"}
+SECRETS: Mapping[str, str] = {
+    "passphrase": "again",
+    "recovery": "recovery_again",
+    "home_passphrase": "home_passphrase_again",
+}
 """What is typed twice, and the field of the second time."""
+STRENGTHS: Mapping[str, str] = {"passphrase": "#strength", "home_passphrase": "#home-strength"}
+"""Where it is said what they are made of."""
 
 HELP_LOSS = "Lost, it cannot be replaced, and neither can the data."
 HELP_AGAIN = "A mistake in the first one would lock you out. F2 shows both."
 HELP_RECOVERY = "Asked for only when the key device is lost. Write it down, and keep it away from the machine."
+HELP_HOME = (
+    "By ZFS, whatever the rest is. Asked for when the system has started; /home, with what lies in it, is closed until "
+    "then, for ssh keys too."
+)
+HELP_WAIT = "Then the machine goes on without. Later: sudo systemctl start"
+HELP_SERVICES = "Services that need /home: they start once it is open. Spaces between: smbd.service nmbd.service"
 HELP_ENCRYPTION = "Compression works with each: ZFS compresses before anything is encrypted."
 
 
@@ -83,9 +105,18 @@ def _entries(typed: Secret | None, again: Secret | None) -> tuple[Entry, Entry]:
     return Entry(text, secret=True), Entry(again.reveal() if again else text, secret=True)
 
 
-def _shown(encryption: Encryption) -> tuple[str, ...]:
-    """Name what is typed for an encryption."""
-    return tuple(SECRETS) if encryption is Encryption.KEY_DEVICE else ("passphrase",)
+def _shown(answers: Answers) -> tuple[str, ...]:
+    """Name what is typed for these answers."""
+    asked = {
+        "passphrase": answers.encryption is not Encryption.NONE,
+        "recovery": answers.encryption is Encryption.KEY_DEVICE,
+        "home_passphrase": answers.home,
+    }
+    return tuple(name for name in SECRETS if asked[name])
+
+
+def _kind(name: str, answers: Answers) -> Kind:
+    return Kind.ZFS if name == "home_passphrase" else KINDS[answers.encryption]
 
 
 class Encrypt(Step):
@@ -98,7 +129,9 @@ class Encrypt(Step):
         "does not protect a running machine. /boot (kernel, initramfs, GRUB's menu) is in the clear all the same.\n\n"
         "LUKS2 lies under the pool: without the passphrase a disk is noise with a header. ZFS's own encryption lies "
         "inside the pool: who has the disks sees datasets, snapshots, when they were made and how they grow, can check "
-        "the pool (scrub), and a backup can be sent as it is (zfs send -w) to a machine that never has the key."
+        "the pool (scrub), and a backup can be sent as it is (zfs send -w) to a machine that never has the key.\n\n"
+        "/home can have a key of its own besides, or alone: the machine then starts without anybody, and asks for the "
+        "passphrase of /home afterwards. What is not in /home is as open or closed as the rest."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f2", "show", "Show or hide", key_display="F2"),
@@ -109,7 +142,9 @@ class Encrypt(Step):
     Encrypt .fact .said { width: 1fr; height: auto; }
     Encrypt #field-encryption { margin-bottom: 1; }
     Encrypt #field-passphrase, Encrypt #field-recovery, Encrypt #field-discard { margin-top: 1; }
-    Encrypt #strength { padding-left: 22; height: auto; }
+    Encrypt #field-home.-apart { margin-top: 1; }
+    Encrypt #field-discard.-close { margin-top: 0; }
+    Encrypt #strength, Encrypt #home-strength { padding-left: 22; height: auto; }
     Encrypt #keyboard { height: auto; margin-top: 1; }
     """
 
@@ -139,31 +174,41 @@ class Encrypt(Step):
         yield Field("recovery_again", "The same again", again, help=HELP_AGAIN)
         tick = Tick("on: faster SSDs; a thief sees how full they are", first.discard)
         yield Field("discard", "Discard", tick, reason="crypt.*.discard", help="Of no use on disks that turn.")
+        yield from self._home()
         yield Static("", id="keyboard", markup=False)
+
+    def _home(self) -> ComposeResult:
+        first = self.first
+        tick = Tick("encrypted by itself, with a passphrase of its own", first.home)
+        yield Field("home", "/home", tick, help=HELP_HOME)
+        entry, again = _entries(first.home_passphrase, first.home_passphrase_again)
+        yield Field("home_passphrase", "Passphrase of /home", entry, help=HELP_LOSS)
+        yield Field("home_passphrase_again", "The same again", again, help=HELP_AGAIN)
+        yield Static("", id="home-strength", markup=False)
+        name = next((one.name for one in first.datasets if one.mount == "/home"), "home")
+        later = f"{HELP_WAIT} {key_target(f'{first.pool}/{name}')}"
+        yield Field("home_wait", "It is asked for", Pick(WAITS, first.home_wait), help=later)
+        entry = Entry(first.home_services, hint="none")
+        yield Field("home_services", "What waits for it", entry, help=HELP_SERVICES)
 
     def on_mount(self) -> None:
         # Textual calls the handler of Step as well.
         self.read_keymap()
 
     def collect(self) -> Answers:
-        text, again = self._typed()
-        recovery, recovery_again = self._typed("recovery")
-        given = {
-            "passphrase": secret(text, self.first.passphrase),
-            "passphrase_again": Secret(again) if again != text else None,
-            "recovery": secret(recovery, self.first.recovery),
-            "recovery_again": Secret(recovery_again) if recovery_again != recovery else None,
-        }
+        given = {}
+        for name in SECRETS:
+            text, again = self._typed(name)
+            given[name] = secret(text, getattr(self.first, name))
+            given[f"{name}_again"] = Secret(again) if again != text else None
         return super().collect().model_copy(update=given)
 
     def problems(self, answers: Answers) -> Mapping[str, str]:
         found = dict(super().problems(answers))
-        if answers.encryption is Encryption.NONE:
-            return found
-        wrong = {}
-        for name in _shown(answers.encryption):
+        wrong = {"home": next(iter(composing.problems(composing.so_far(answers, ())).get("swap", ())), "")}
+        for name in _shown(answers):
             text, again = self._typed(name)
-            wrong[name] = fault(text, KINDS[answers.encryption]) or self._untypeable(text)
+            wrong[name] = fault(text, _kind(name, answers)) or self._untypeable(text)
             wrong[SECRETS[name]] = difference(text, again)
         if "recovery" in wrong and self._typed("recovery")[0] == self._typed()[0]:
             wrong["recovery"] = (
@@ -172,20 +217,27 @@ class Encrypt(Step):
         return found | {name: said for name, said in wrong.items() if said}
 
     def redraw(self, answers: Answers) -> None:
-        for number, said in enumerate(SAID[answers.encryption]):
+        for number, said in enumerate(
+            HOME_ALONE if answers.home and answers.encryption is Encryption.NONE else SAID[answers.encryption]
+        ):
             self.query_one(f"#fact-{number}", Static).update(Content(said))
-        text, again = self._typed()
-        encrypted = answers.encryption is not Encryption.NONE
-        for name in ("field-passphrase", "field-again", "keyboard"):
-            self.query_one(f"#{name}").display = encrypted
-        for name in ("field-recovery", "field-recovery-again"):
-            self.query_one(f"#{name}").display = answers.encryption is Encryption.KEY_DEVICE
-        self.query_one("#strength").display = encrypted and not fault(text, Kind.LUKS)
+        shown = _shown(answers)
+        for name, second in SECRETS.items():
+            self._field(name).display = self._field(second).display = name in shown
+        for name in ("home_wait", "home_services"):
+            self._field(name).display = answers.home
+        for name, place in STRENGTHS.items():
+            text, _ = self._typed(name)
+            self.query_one(place).display = name in shown and not fault(text, Kind.LUKS)
+            self.query_one(place, Static).update(Content(strength(text)))
+        self.query_one("#keyboard").display = bool(shown)
         discards = answers.encryption.luks and answers.encryption is not Encryption.INTEGRITY
         self.query_one("#field-discard").display = discards
-        self.query_one("#strength", Static).update(Content(strength(text)))
-        self.query_one("#keyboard", Static).update(Content(self._about_keyboard()))
-        for name in _shown(answers.encryption):
+        self.query_one("#field-home").set_class(not discards, "-apart")
+        # Everything is to fit a screen of 24 lines.
+        self.query_one("#field-discard").set_class("recovery" in shown, "-close")
+        self.query_one("#keyboard", Static).update(Content(self._about_keyboard(shown)))
+        for name in shown:
             text, again = self._typed(name)
             if again:
                 # What is only not finished is no mistake yet.
@@ -196,10 +248,10 @@ class Encrypt(Step):
 
     def action_next(self) -> None:
         answers = self.collect()
-        needed = answers.encryption is not Encryption.NONE
-        if self._reading and needed and not self.problems(answers):
+        shown = _shown(answers)
+        if self._reading and shown and not self.problems(answers):
             self._wants_next = True
-            self.query_one("#field-passphrase", Field).say("Its keyboard layout is still being read; a moment.")
+            self._field(shown[0]).say("Its keyboard layout is still being read; a moment.")
         else:
             super().action_next()
 
@@ -212,7 +264,7 @@ class Encrypt(Step):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer F2 only where there is something to show."""
         if action == "show" and self.is_mounted:
-            return bool(self.query_one("#field-passphrase").display)
+            return any(self._field(name).display for name in SECRETS)
         return True
 
     @work(name="keymap", thread=True)
@@ -237,8 +289,9 @@ class Encrypt(Step):
         if not self.is_attached:
             return
         answers, wants_next = self.collect(), self._wants_next
-        if self._typed()[0]:
-            self._show_problems(answers, only=self.query_one("#field-passphrase", Field))
+        for name in _shown(answers):
+            if self._typed(name)[0]:
+                self._show_problems(answers, only=self._field(name))
         self.redraw(answers)
         if wants_next:
             self.action_next()
@@ -260,8 +313,8 @@ class Encrypt(Step):
             return ""
         return f'The layout "{self.first.keymap}" has no key for {places}: at boot it could not be typed.'
 
-    def _about_keyboard(self) -> str:
-        text, layout = self._typed()[0], f'"{self.first.keymap}"'
+    def _about_keyboard(self, shown: Collection[str]) -> str:
+        text, layout = "".join(self._typed(name)[0] for name in shown), f'"{self.first.keymap}"'
         if self._reading:
             checked = "is being read"
         elif self._known is None:

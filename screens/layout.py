@@ -21,7 +21,7 @@ from installer.recipe.reasons import REASONS
 from installer.recipe.rules.boot import ESP_FOR_KERNELS, SMALLEST_ESP
 from installer.recipe.size import Size
 from screens import bars, fitting
-from screens.answers import ROLES, Answers, Encryption, topology, usable
+from screens.answers import ROLES, Answers, topology, usable
 from screens.disklist import label, named
 from screens.fields import Changed, Entry, Field, Pick
 from screens.step import Step
@@ -90,7 +90,7 @@ class Layout(Step):
         return [("esp_size", "EFI partition", said), ("boot_size", "/boot", kernels)]
 
     def _swaps(self) -> list[tuple[SwapKind, str]]:
-        clear = self.first.encryption is Encryption.NONE
+        clear = self.first.clear
         said = SWAPS | {SwapKind.RAID: f"{SWAPS[SwapKind.RAID]}{'' if clear else ', new key each start'}"}
         # A mirror of one disk is a partition; it stays where it was chosen before.
         alone = len(self.first.disks) < 2 and self.first.swap is not SwapKind.RAID

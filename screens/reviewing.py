@@ -30,7 +30,7 @@ STEPS: Mapping[int, tuple[str, tuple[str, ...]]] = {
     1: ("Disks", ("disks",)),
     2: ("Layout", ("esp_size", "boot_size", "swap", "swap_size")),
     3: ("/boot", ("metadata",)),
-    4: ("Encryption", ("encryption", "passphrase", "discard")),
+    4: ("Encryption", ("encryption", "passphrase", "discard", "home", "home_passphrase", "home_services")),
     5: (
         "Pool",
         (
@@ -51,6 +51,7 @@ STEPS: Mapping[int, tuple[str, tuple[str, ...]]] = {
 
 BEGINNINGS: Mapping[str, int] = {
     f'The secret "{composing.PASSPHRASE}"': 4,
+    f'The secret "{composing.HOME}"': 4,
     f'The secret "{composing.USER_PASSWORD}"': 7,
     "There is already a pool": 5,
     "This machine starts by": 6,

@@ -113,6 +113,7 @@ def reviewing(name: str, answers: Answers, machine: str = "synthetic-two-blank",
     return State(name, Review, answers, machine, ready=planned, keys=keys)
 
 
+HOME = changed(FULL, home=True, home_passphrase=Secret("a stable of her own"))
 KERNELS = changed(FULL, loader=Loader.SYSTEMD_BOOT)
 SCREENS: Mapping[str, Sequence[State]] = {
     "welcome": (
@@ -161,6 +162,9 @@ SCREENS: Mapping[str, Sequence[State]] = {
         State("integrity", Encrypt, changed(FULL, encryption=Encryption.INTEGRITY)),
         State("native", Encrypt, changed(FULL, encryption=Encryption.NATIVE)),
         State("none", Encrypt, changed(FULL, encryption=Encryption.NONE)),
+        State("home-alone", Encrypt, changed(HOME, encryption=Encryption.NONE), focus="#field-home-wait Pick"),
+        State("home-too", Encrypt, HOME, focus="#field-home-services Entry"),
+        State("home-error", Encrypt, changed(TWO, home=True), keys=("f10",)),
         State("long-names", Encrypt, NAMES, LONG, keys=("f2",)),
     ),
     "pool": (
