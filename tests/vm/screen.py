@@ -31,6 +31,32 @@ KEYS = {
 """What a vt220 sends."""
 QUIET = 4
 """Looks without anything new after which a screen is taken to be finished."""
+QEMU_KEYS = {
+    **{letter: (letter,) for letter in "abcdefghijklmnopqrstuvwxyz0123456789"},
+    **{letter.upper(): ("shift", letter) for letter in "abcdefghijklmnopqrstuvwxyz"},
+    **{sign: ("shift", digit) for sign, digit in zip("!@#$%^&*()", "1234567890", strict=True)},
+}
+"""What an American keyboard has, by QEMU's names."""
+for _plain, _shifted, _name in (
+    ("-", "_", "minus"),
+    ("=", "+", "equal"),
+    ("[", "{", "bracket_left"),
+    ("]", "}", "bracket_right"),
+    (";", ":", "semicolon"),
+    ("'", '"', "apostrophe"),
+    ("`", "~", "grave_accent"),
+    ("\\", "|", "backslash"),
+    (",", "<", "comma"),
+    (".", ">", "dot"),
+    ("/", "?", "slash"),
+):
+    QEMU_KEYS |= {_plain: (_name,), _shifted: ("shift", _name)}
+QEMU_KEYS |= {" ": ("spc",), "space": ("spc",), "enter": ("ret",), "escape": ("esc",), "pagedown": ("pgdn",)}
+QEMU_KEYS |= {name: (name,) for name in ("tab", "up", "down", "left", "right", "f1", "f9", "f10")}
+
+
+HELD = 0.25
+"""Seconds: QEMU holds a key for a tenth of one, and says nothing when it has let go."""
 
 
 class Screen(pyte.Screen):
@@ -75,16 +101,16 @@ class Terminal:
                 raise ConsoleError(f"the machine printed {dead!r} instead of {texts}:\n{self.text}")
             if self.redraws and time.monotonic() > again:
                 again += REDRAW
-                self._machine.console.send(KEYS["ctrl-l"])
+                self._redraw()
             if time.monotonic() > ends:
                 raise ConsoleError(f"{within:g} seconds went by without {texts}; the screen is:\n{self.text}")
 
     def settle(self) -> None:
         """Wait until nothing has come for a second: keys that come while a screen is made are lost."""
-        last, quiet = -1, 0
+        last, quiet = "", 0
         while quiet < QUIET:
             self._look()
-            quiet, last = (quiet + 1, last) if self._offset == last else (0, self._offset)
+            quiet, last = (quiet + 1, last) if self.text == last else (0, self.text)
 
     def press_until(self, key: str, *texts: str | re.Pattern[str]) -> None:
         """Press a key until one of the texts is there, again where the line lost it. Raises ConsoleError."""
@@ -110,6 +136,9 @@ class Terminal:
         self.keys += len(text)
         self._machine.console.send(text)
 
+    def _redraw(self) -> None:
+        self._machine.console.send(KEYS["ctrl-l"])
+
     def _look(self) -> None:
         """Take in what has come since the last look, from the log: the console hands on plain text only."""
         self._machine.console.drain(0.3)
@@ -118,3 +147,36 @@ class Terminal:
             new = log.read()
         self._offset += len(new)
         self._stream.feed(new)
+
+
+class Vga(Terminal):
+    """The machine's own screen and keyboard, as long as a root shell on the serial line is ready to look at it."""
+
+    def __init__(self, machine: Machine) -> None:
+        super().__init__(machine)
+        self._text = ""
+
+    @property
+    def text(self) -> str:
+        """The screen as it is now."""
+        return self._text
+
+    def press(self, *keys: str) -> None:
+        """Press keys by name, one after the other."""
+        for key in keys:
+            self.keys += 1
+            self._machine.press(*QEMU_KEYS[key])
+            time.sleep(HELD)
+
+    def type(self, text: str) -> None:
+        """Type a text."""
+        self.press(*text)
+
+    def _redraw(self) -> None:
+        """Nothing is lost on the way to this screen."""
+
+    def _look(self) -> None:
+        # The kernel keeps what a console shows: four bytes a character (vcs(4)).
+        columns = "$(stty --file /dev/tty1 size | cut -d ' ' -f 2)"
+        lines = f'iconv -f UTF-32LE -t UTF-8 /dev/vcsu1 | LC_ALL=C.UTF-8 sed "s/.\\{{{columns}\\}}/&\\n/g"'
+        self._text = self._machine.console.run(lines, within=60).output

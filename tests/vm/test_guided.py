@@ -13,7 +13,7 @@ from tests.vm.guest import HEALTH
 from tests.vm.installs import PASSPHRASE, SERIALS, empty
 from tests.vm.places import RESULTS
 from tests.vm.qemu import Machine
-from tests.vm.screen import Terminal
+from tests.vm.screen import Terminal, Vga
 
 pytestmark = [pytest.mark.vm, pytest.mark.slow]
 
@@ -81,7 +81,6 @@ def test_guided_install_from_the_first_screen_to_login(iso: Path) -> None:
     with copy.live("install") as machine:
         screen = Terminal(machine)
         answer(screen)
-        picture(machine, "first-screen")
         agree(screen)
         screen.press_until("f10", "Copy the live system", "of the steps")
         screen.wait_for("Done", "failed", within=installs.INSTALL)
@@ -97,3 +96,17 @@ def test_guided_install_from_the_first_screen_to_login(iso: Path) -> None:
         guest.assert_healthy(found)
         assert machine.console.output("hostname") == "guided"
         machine.power_off()
+
+
+def test_guided_install_on_the_machine_s_own_screen(iso: Path) -> None:
+    """As far as README has pictures of it: the review, and the progress while the system is copied."""
+    copy = empty(RESULTS / "guided-vga", iso=iso, firmware=Firmware.BIOS)
+    with copy.live("install") as machine:
+        machine.console.live_shell(within=installs.INSTALL)
+        screen = Vga(machine)
+        answer(screen)
+        picture(machine, "console-review")
+        agree(screen)
+        screen.press_until("f10", "of the steps")
+        screen.wait_for(re.compile(r"zpool create|Create the dataset|Copy the live"), within=installs.INSTALL)
+        picture(machine, "console-progress")
