@@ -5,11 +5,10 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from installer import process
+from installer import __version__, process
 from installer.errors import Refusal, ZrootError
 from installer.machine import blk, recording
 from installer.machine.model import Machine
@@ -39,7 +38,7 @@ def record() -> Recording:
     names, tree = _consistent_listing()
     said = {question: answer for question, running in asked.items() if (answer := _answer(running)) is not None}
     return Recording(
-        zroot=_own_version(),
+        zroot=__version__,
         listed=names,
         lsblk=tree,
         devices=blk.devices(),
@@ -117,10 +116,3 @@ def _text(path: str) -> str | None:
         return Path(path).read_text(encoding="utf-8", errors="backslashreplace")
     except OSError:
         return None
-
-
-def _own_version() -> str:
-    try:
-        return version("zroot")
-    except PackageNotFoundError:
-        return ""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from installer import process
+from installer import __version__, process
 from installer.errors import Refusal
 from installer.machine import blk, hotplug, probe, recording
 from installer.machine.read import read
@@ -57,7 +57,7 @@ A: size=2048\\n
 
 REPLAY = """\
 import os
-from installer import process
+from installer import __version__, process
 from installer.machine import probe, recording
 # The mocked /sys is reached through the environment, which programs of ours do not inherit.
 process.ENVIRONMENT.update({key: os.environ[key] for key in ("LD_PRELOAD", "UMOCKDEV_DIR")})
@@ -82,6 +82,7 @@ def test_records_what_udev_says(tmp_path: Path) -> None:
     told = recording.load(tmp_path / "machine.json")
     assert "canary" not in done.stdout
     assert told.listed == ("vdx",)
+    assert told.zroot == __version__
     (found,) = read(told).disks
     assert (found.size, found.logical_sector, found.serial) == (20971520 * 512, 4096, "odd")
     assert found.link == "/dev/disk/by-id/virtio-odd"
