@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 
 from installer.frozen import Frozen
-from installer.recipe.model import Firmware, SwapKind, VdevKind
+from installer.recipe.model import Firmware, SwapKind, VdevKind, VdevRole
 from installer.recipe.secrets import Secret
 
 GIB = 1024**3
@@ -71,6 +71,8 @@ class Answers(Frozen):
     """Identities, in the order in which they were chosen: roles a, b, c, ..."""
     allow_unequal: bool = False
     """Whether disks that are more than ten percent apart in size may serve together."""
+    uses: tuple[tuple[str, VdevRole], ...] = ()
+    """What disks are for that hold no data, by their identities; one that is not chosen may be among them."""
 
     esp_size: str = "512M"
     boot_size: str = "1G"
@@ -143,6 +145,19 @@ class Answers(Frozen):
         """Whether what the pool no longer needs may be told to the disks."""
         return not self.encryption.luks or (self.discard and self.encryption is not Encryption.INTEGRITY)
 
+    def use(self, identity: str) -> VdevRole:
+        """Return what a disk is for."""
+        return dict(self.uses).get(identity, VdevRole.DATA)
+
+    def roles(self, use: VdevRole) -> str:
+        """Return the roles of the chosen disks that are for this."""
+        return "".join(role for role, name in zip(ROLES, self.disks, strict=False) if self.use(name) is use)
+
+    @property
+    def data(self) -> str:
+        """The roles of the disks with the data, which have boot loaders too; the pool takes the others whole."""
+        return self.roles(VdevRole.DATA)
+
     @property
     def kernels_on_esp(self) -> bool:
         """Whether the EFI partitions hold the kernels, and there is no array for /boot; its size is theirs."""
@@ -160,9 +175,9 @@ ROLES = "abcdefghijklmnopqrstuvwxyz"
 
 def topology(answers: Answers) -> VdevKind:
     """Return the chosen topology, or the one that suits the number of disks: any disk may die, two of four."""
-    if answers.topology in topologies(len(answers.disks)):
+    if answers.topology in topologies(len(answers.data)):
         return answers.topology
-    return topologies(len(answers.disks))[0]
+    return topologies(len(answers.data))[0]
 
 
 LEAST_DRAID = 6

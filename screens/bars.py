@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from installer.machine import words
 from installer.machine.model import Disk
+from installer.plan.contents import contents
 from installer.plan.layout import MIB, Layout
 from installer.recipe.size import UNITS, Size
 
@@ -55,7 +56,9 @@ def before(disk: Disk) -> tuple[Piece, ...]:
 
 
 def after(laid: Layout, role: str) -> tuple[Piece, ...]:
-    """Return what a disk will be divided into."""
+    """Return what a disk will be divided into; one that the pool takes whole has no parts."""
+    if role not in laid.table_roles:
+        return (Piece(contents(laid, role)[0], laid.disks[role].size, POOL),)
     *first, last = [
         Piece(f"{extent.partition.name} {short(extent.size)}", extent.size, TAKEN) for extent in laid.extents
     ]

@@ -17,7 +17,7 @@ from installer.recipe.reasons import REASONS
 from installer.recipe.rules.boot import ESP_FOR_KERNELS
 from screens import compose as composing
 from screens import fitting
-from screens.answers import ROLES, Answers, Loader
+from screens.answers import Answers, Loader
 from screens.fields import Entry, Field, Pick, Tick
 from screens.step import Step
 
@@ -154,7 +154,7 @@ def table(answers: Answers, laid: Layout | None) -> list[str]:
         by_bios = "no: 4096-byte sectors"
     by_uefi = "EFI/BOOT/BOOTX64.EFI" if uefi else "no"
     rows = [HEADS]
-    for role, _ in zip(ROLES, answers.disks, strict=False):
+    for role in answers.data:
         entry = "no"
         if uefi and laid:
             by_entry = laid.machine.firmware is MachineFirmware.UEFI

@@ -8,10 +8,10 @@ from typing import Any
 from installer.errors import Refusal, Refusals
 from installer.recipe import rules
 from installer.recipe.load import validate
-from installer.recipe.model import Recipe, SwapKind, VdevKind
+from installer.recipe.model import Recipe, SwapKind, VdevKind, VdevRole
 from installer.recipe.secrets import Kind, Secret, check_secrets, unfit
 from installer.recipe.write import selector
-from screens import forgetting
+from screens import forgetting, vdevs
 from screens.answers import DRAID_SPARES, ROLES, Answers, Dataset, Encryption, topology
 
 ENCRYPTIONS = {
@@ -231,9 +231,12 @@ def _crypt(answers: Answers) -> dict[str, Any]:
     if answers.encryption.luks:
         kind = "luks2-integrity" if answers.encryption is Encryption.INTEGRITY else "luks2"
         layers["pool"] = {"over": "partition.pool", "kind": kind, "discard": answers.discards}
+        for name, disk in vdevs.layers(answers).items():
+            layers[name] = layers["pool"] | {"over": disk}
     if answers.encryption is Encryption.KEY_DEVICE:
         by_key = {"unlock": "key-device", "key": "crypt.key", "key-size": "1M", "recovery": RECOVERY}
-        layers["pool"] |= by_key
+        for name in ("pool", *vdevs.layers(answers)):
+            layers[name] |= by_key
     if answers.swap is SwapKind.RAID and not answers.clear:
         # The machine asks for a passphrase once; swap needs no key that outlives its run.
         layers["swap"] = {"over": "raid.swap", "kind": "luks2", "unlock": "random", "discard": answers.discard}
@@ -256,7 +259,7 @@ def _pool(answers: Answers) -> dict[str, Any]:
     trim = answers.autotrim and answers.discards
     kind = topology(answers)
     spread = {"spares": DRAID_SPARES} if kind is VdevKind.DRAID2 else {}
-    made: dict[str, Any] = {"vdevs": [{"kind": str(kind), "over": over} | spread]}
+    made: dict[str, Any] = {"vdevs": [{"kind": str(kind), "over": over} | spread, *vdevs.entries(answers)]}
     if answers.ashift:
         made["ashift"] = answers.ashift
     if answers.allow_unequal:
@@ -270,6 +273,8 @@ def _pool(answers: Answers) -> dict[str, Any]:
             "xattr": answers.xattr,
             "dnodesize": answers.dnodesize,
             "relatime": "on" if answers.relatime else "off",
+            # Without it nothing would be written to the disks that were given to it.
+            **({"dedup": "on"} if answers.roles(VdevRole.DEDUP) else {}),
         },
         "dataset": list(_datasets(answers)),
     }

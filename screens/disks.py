@@ -24,6 +24,8 @@ from screens.answers import Answers
 from screens.disklist import DiskList, Line, cut, model, named
 from screens.fields import Changed, Field, Tick
 from screens.step import Step
+from screens.uses import NONE, Uses
+from screens.vdevs import fault
 
 WAITING = "Looking at the disks of this machine."
 
@@ -36,8 +38,9 @@ class Disks(Step):
     general_help = (
         "Space chooses the disk in focus, and space again gives it free. The first one chosen is disk a, the next one "
         "disk b: the partition table is made on a and cloned to the others. Everything that is on the chosen disks "
-        "will be erased, but not before the last screen, where you name them. Disks with a dash cannot be used; the "
-        "reason stands beside it.\n\n"
+        "will be erased, but not before the last screen, where you name them. A disk of another size can have another "
+        "use than the data: a cache, say, or a spare; that is asked here, or in step 5. Disks with a dash cannot be "
+        "used; the reason stands beside it.\n\n"
         "Disks may be plugged in and out at any time. If two look alike, let the light of one blink with b: the disk "
         "is read for five seconds, and nothing is written. d shows all that is known of the disk in focus."
     )
@@ -48,6 +51,8 @@ class Disks(Step):
     #field-disks DiskList { height: auto; }
     #field-allow-unequal { height: auto; }
     #field-allow-unequal .problem { padding-left: 0; }
+    #field-uses { height: auto; }
+    #field-uses .problem { padding-left: 0; }
     #said { height: auto; }
     #details { height: 1fr; min-height: 5; margin-top: 1; }
     """
@@ -69,6 +74,7 @@ class Disks(Step):
             Tick("use them together; the surplus stays empty", self.first.allow_unequal),
             reason="pool.*.allow-unequal",
         )
+        yield Field("uses", "Uses of the disks", Uses(self.first), help=NONE)
         yield Static("", id="said", markup=False)
         yield Details(id="details")
 
@@ -89,6 +95,8 @@ class Disks(Step):
             return {"disks": self.desk.trouble or "The disks are not known yet. Wait a moment, then choose."}
         if not answers.disks:
             return {"disks": "Choose at least one disk: space on its line."}
+        if not answers.data:
+            return {"uses": fault(answers)}
         laid = fitting.layout(answers, machine)
         if laid is None:
             return {"disks": "A chosen disk is not there any more. Choose again."}
@@ -96,12 +104,18 @@ class Disks(Step):
         found = [problem for problem in fitting.of_disks(laid) if not unlike or problem.title != unlike.title]
         said = {"disks": composing.beside(found[0])} if found else {}
         if unlike:
-            hint = "Choose disks of one size, or allow it with space."
+            hint = "Choose disks of one size, allow it with space, or give one another use."
             said["allow_unequal"] = f"{unlike.title} {unlike.message} {hint}"
         return said
 
     def redraw(self, answers: Answers) -> None:
-        self.query_one("#field-allow-unequal").display = self._unlike(answers) is not None
+        unlike = self._unlike(answers) is not None
+        self.query_one("#field-allow-unequal").display = unlike
+        # Where all are alike, this is asked where it belongs: beside the pool.
+        self.query_one("#field-uses").display = len(answers.disks) > 1 and (
+            unlike or len(answers.data) < len(answers.disks)
+        )
+        self.query_one(Uses).show(answers)
         self._say(answers)
         self._show_details()
 

@@ -25,14 +25,14 @@ def refusals(disk: Disk, machine: Machine) -> tuple[str, ...]:
 
 
 def layout(answers: Answers, machine: Machine) -> Layout | None:
-    """Lay what is answered so far over the chosen disks; nothing without disks, or where one of them is gone.
+    """Lay what is answered so far over the chosen disks; nothing without disks for data, or where a disk is gone.
 
     What is not answered yet, or wrongly, stands as it does at first.
     """
     for known, on, laid in RECENT:
         if on is machine and known == answers:
             return laid
-    found = _layout(composing.so_far(answers, ()), machine) if answers.disks else None
+    found = _layout(composing.so_far(answers, ()), machine) if answers.data else None
     RECENT.append((answers, machine, found))
     del RECENT[:-4]
     return found
@@ -78,6 +78,11 @@ def unequal(laid: Layout) -> Refusal | None:
     pools = {name: pool.model_copy(update={"allow_unequal": False}) for name, pool in laid.recipe.pool.items()}
     strict = Layout(laid.recipe.model_copy(update={"pool": pools}), laid.machine, laid.disks)
     return next(fit.unequal(strict), None)
+
+
+def of_vdevs(laid: Layout) -> tuple[Refusal, ...]:
+    """Return what keeps disks from the uses that they were given."""
+    return tuple(problem for problem in fit.refusals(laid) if ".vdevs[" in problem.title)
 
 
 def notes_of_disks(laid: Layout) -> tuple[str, ...]:

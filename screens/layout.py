@@ -25,6 +25,7 @@ from screens.answers import ROLES, Answers, topology, usable
 from screens.disklist import label, named
 from screens.fields import Changed, Entry, Field, Pick
 from screens.step import Step
+from screens.vdevs import taken_whole
 
 LEAST_BOOT = Size.parse("256M")
 LEAST_SWAP = Size.parse("64M")
@@ -93,7 +94,7 @@ class Layout(Step):
         clear = self.first.clear
         said = SWAPS | {SwapKind.RAID: f"{SWAPS[SwapKind.RAID]}{'' if clear else ', new key each start'}"}
         # A mirror of one disk is a partition; it stays where it was chosen before.
-        alone = len(self.first.disks) < 2 and self.first.swap is not SwapKind.RAID
+        alone = len(self.first.data) < 2 and self.first.swap is not SwapKind.RAID
         return [(kind, words_) for kind, words_ in said.items() if not (alone and kind is SwapKind.RAID)]
 
     def problems(self, answers: Answers) -> Mapping[str, str]:
@@ -203,7 +204,7 @@ def _no_room(laid: Laid, answers: Answers, asked: Iterable[str]) -> dict[str, st
         largest = max(asked, key=lambda name: Size.parse(getattr(answers, name)))
         return {largest: f"{refusal.title} {refusal.message} Make the partitions smaller, or choose larger disks."}
     if answers.swap is SwapKind.ZVOL:
-        pool = usable(topology(answers), count=len(laid.disks), size=laid.extents[-1].size)
+        pool = usable(topology(answers), count=len(laid.table_roles), size=laid.extents[-1].size)
         needed = Size.parse(answers.swap_size) + fit.LEAST_SYSTEM
         if pool < needed:
             least, has = words.binary_size(fit.LEAST_SYSTEM), words.binary_size(pool)
@@ -213,10 +214,11 @@ def _no_room(laid: Laid, answers: Answers, asked: Iterable[str]) -> dict[str, st
 
 def _room(laid: Laid, answers: Answers) -> str:
     """Say what is left for the pool, in numbers."""
-    role, smallest = min(laid.disks.items(), key=lambda pair: pair[1].size)
+    disks = {role: laid.disks[role] for role in laid.table_roles}
+    role, smallest = min(disks.items(), key=lambda pair: pair[1].size)
     pool, whole = words.binary_size(laid.extents[-1].size), words.binary_size(smallest.size)
-    alike = "" if len(laid.disks) == 1 else " on each disk"
-    unlike = len({disk.size for disk in laid.disks.values()}) > 1
+    alike = "" if len(disks) == 1 else " on each disk"
+    unlike = len({disk.size for disk in disks.values()}) > 1
     where = f"on each disk; the smallest, {role}, has {whole}." if unlike else f"of {whole}{alike}."
     volume = f" The swap volume takes {answers.swap_size} of the pool." if answers.swap is SwapKind.ZVOL else ""
     return f"Left for the pool: {pool} {where}{volume}"
@@ -224,11 +226,13 @@ def _room(laid: Laid, answers: Answers) -> str:
 
 def _cloned(laid: Laid) -> str:
     """Say how the table gets onto the disks."""
-    first, *others = [f"{role} ({label(disk)})" for role, disk in laid.disks.items()]
+    first, *others = [f"{role} ({label(laid.disks[role])})" for role in laid.table_roles]
+    whole = "".join(role for role in laid.disks if role not in laid.table_roles)
+    rest = f" {taken_whole(whole)}" if whole else ""
     if not others:
-        return f"The table is made on disk {first} with sgdisk. There is no other disk to clone it to."
+        return f"The table is made on disk {first} with sgdisk. There is no other disk to clone it to.{rest}"
     more = len(others) - SHOWN
     names = others if more <= 0 else [*others[:SHOWN], f"{more} more"]
     listed = f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]
     each = "each " if len(others) > 1 else ""
-    return f"The table is made on disk {first} and cloned with sgdisk to {listed}, {each}with GUIDs of its own."
+    return f"The table is made on disk {first} and cloned with sgdisk to {listed}, {each}with GUIDs of its own.{rest}"

@@ -16,9 +16,9 @@ from installer.machine.model import Machine
 from installer.plan import fit
 from installer.plan.layout import Layout
 from installer.plan.pools import ashift as chosen_ashift
-from installer.recipe.model import SwapKind
+from installer.recipe.model import SwapKind, VdevKind
 from screens import compose as composing
-from screens import datasets, fitting, topology
+from screens import datasets, fitting, topology, uses, vdevs
 from screens.answers import LAYOUTS, Answers, Dataset, Datasets, topologies
 from screens.answers import topology as chosen_topology
 from screens.fields import Entry, Field, Pick, Press, Tick
@@ -33,10 +33,7 @@ COMPRESSIONS = (
 )
 LAYOUT_WORDS = {Datasets.SEPARATE: "home, services and logs apart", Datasets.SIMPLE: "home apart, the rest together"}
 SYSTEM = Dataset(name="ROOT/debian", mount="/")
-RECIPES_ONLY = (
-    "special, log, cache and spare vdevs want disks of their own, so they are not offered here: a recipe can name "
-    "them (pool-of-many-kinds.toml), and zroot plan shows what comes of it."
-)
+TOPOLOGY = "How the disks with the data stand together. What more a disk can be for is said in the next line."
 
 
 class PoolStep(Step):
@@ -48,10 +45,10 @@ class PoolStep(Step):
         "A pool is made of vdevs, the boxes of the drawing; what is written is spread over them. Redundancy is inside "
         "a vdev: if one is lost, so is the pool. a, b, c are the disks in the order in which they were chosen; each "
         "gives what its other partitions leave of the smallest disk. Of the space ZFS keeps about three percent to "
-        f"itself, and raidz some more for small blocks. A pool is no backup.\n\n{RECIPES_ONLY}"
+        f"itself, and raidz some more for small blocks. A pool is no backup.\n\n{uses.GENERAL}"
     )
     CSS = """
-    PoolStep #picture { height: auto; margin: 1 0; text-wrap: nowrap; }
+    PoolStep #picture { height: auto; margin-bottom: 1; text-wrap: nowrap; }
     PoolStep #options-row { height: 1; }
     PoolStep #options { width: 22; }
     PoolStep #summary { width: 1fr; }
@@ -68,9 +65,10 @@ class PoolStep(Step):
     """
 
     def body(self) -> ComposeResult:
-        first, count = self.first, len(self.first.disks)
-        choices = [(kind, topology.WORDS[kind]) for kind in topologies(count)]
-        yield Field("topology", "Topology", Pick(choices, chosen_topology(first)), help=RECIPES_ONLY)
+        first = self.first
+        yield Field("topology", "Topology", Pick(_topologies(first), chosen_topology(first)), help=TOPOLOGY)
+        if len(first.disks) > 1:
+            yield Field("uses", "Uses of the disks", uses.Uses(first), help=uses.NONE)
         yield Static("", id="picture", markup=False)
         entry = Entry(first.pool, longest=64)
         yield Field("pool", "Name of the pool", entry, help="rpool stands for root pool. Commands and mounts show it.")
@@ -104,17 +102,21 @@ class PoolStep(Step):
 
     def on_mount(self) -> None:
         # Textual calls the handler of Step as well.
+        self._count = len(self.first.data)
         self.query_one("#more").display = False
         self._list(self.first.datasets)
 
     def collect(self) -> Answers:
         answers = super().collect()
         # The recommended one follows the number of disks, should that change.
-        recommended = answers.topology is topologies(len(answers.disks))[0]
+        recommended = answers.topology is topologies(self._count)[0]
         return answers.model_copy(update={"topology": None}) if recommended else answers
 
     def problems(self, answers: Answers) -> Mapping[str, str]:
         found = dict(super().problems(answers))
+        if said := uses.problem(answers, self.desk):
+            found["uses"] = said
+            found.pop("topology", "")
         laid = self._laid(answers)
         if laid:
             for refusal in fit.pool_names(laid):
@@ -139,10 +141,16 @@ class PoolStep(Step):
     def redraw(self, answers: Answers) -> None:
         laid = self._laid(answers)
         members = laid.pool_members(laid.root_pool) if laid else ()
-        kind, count = chosen_topology(answers), len(answers.disks)
+        kind, count, others = chosen_topology(answers), len(answers.data), vdevs.support(answers)
+        self._count = count
+        self._pick("topology").offer(_topologies(answers), kind)
+        for one in self.query(uses.Uses):
+            one.show(answers)
         width = self.app.size.width - 5  # the body's padding, and a scroll bar
-        art = topology.drawing(kind, count=count, pool=answers.pool, width=width)
-        said = topology.facts(kind, count=count, member=members[0].size if members else None)
+        art = topology.drawing(
+            kind, count=count, pool=answers.pool, width=width, roles=answers.data, others=others
+        )  # fmt: skip
+        said = topology.facts(kind, count=count, member=members[0].size if members else None, others=others)
         self.query_one("#picture", Static).update(Content(topology.picture(art, said, width=width)))
         if laid:
             auto = chosen_ashift(laid, laid.recipe.pool[laid.root_pool].model_copy(update={"ashift": None}))
@@ -233,6 +241,10 @@ class PoolStep(Step):
 
     def _pick(self, name: str) -> Pick:
         return self.query_one(f"#field-{name} Pick", Pick)
+
+
+def _topologies(answers: Answers) -> list[tuple[VdevKind, str]]:
+    return [(kind, topology.WORDS[kind]) for kind in topologies(len(answers.data))]
 
 
 def _taken(answers: Answers) -> Mapping[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from textual.app import ComposeResult
@@ -17,6 +17,8 @@ from screens.answers import Answers, survives, topology
 from screens.compose import TOPOLOGIES
 from screens.fields import Field, Pick
 from screens.step import Step
+from screens.topology import beside
+from screens.vdevs import Support, listed, support, taken_whole
 
 METADATA = {
     "1.2": REASONS["raid.*.metadata"],
@@ -77,18 +79,21 @@ class Redundancy(Step):
         if self.focused is field.control:
             self.query_one("#help", Static).update(Content(field.reason))
         bios, uefi = self._firmware(answers)
-        count = len(answers.disks)
+        count, others = len(answers.data), support(answers)
         self.query_one("#array").display = not answers.kernels_on_esp
-        self.query_one("#array", Static).update(Content(array(count)))
+        self.query_one("#array", Static).update(Content(array(answers)))
         said = kernels(count) if answers.kernels_on_esp else loaders(count, bios=bios, uefi=uefi)
+        if others:
+            said += f" {taken_whole(''.join(one.roles for one in others))}"
         self.query_one("#loaders", Static).update(Content(said))
         kind = topology(answers)
         found = rows(kind, count=count, bios=bios, uefi=uefi)
-        head = f"The pool is {TOPOLOGIES[kind]}. What is left when disks fail:"
+        head = f"The pool is {TOPOLOGIES[kind]}. What is left when {'data ' if others else ''}disks fail:"
         heads = tuple("Kernels" if head == "/boot" else head for head in HEADS) if answers.kernels_on_esp else HEADS
         lines = [Content.styled(head, "bold"), *table(found, heads)]
         if any(row.pool == "may work" for row in found):
             lines.append(Content("It may work: as long as no mirror loses both of its disks."))
+        lines += [Content(line) for line in besides(others)]
         self.query_one("#table", Static).update(Content("\n").join(lines))
 
     def machine_changed(self, machine: Machine) -> None:
@@ -102,14 +107,27 @@ class Redundancy(Step):
         return Firmware.BIOS in answers.starts_by, Firmware.UEFI in answers.starts_by
 
 
-def array(count: int) -> str:
+def besides(others: Sequence[Support]) -> Iterator[str]:
+    """Say what becomes of the pool when disks fail that hold none of its data."""
+    for one in others:
+        if one.carries:
+            many = "one" if one.survives == 1 else f"any {one.survives}"
+            lost = "if one of them fails" if len(one.roles) > 1 else "if it fails"
+            said = f"{many} of them may fail as well" if one.survives else f"{lost}, the pool is lost"
+            yield f"• {one.words} {listed(one.roles)}: {said}."
+    yield from (f"• {said}." for said in beside(others))
+
+
+def array(answers: Answers) -> str:
     """Say what /boot lies on."""
+    count = len(answers.data)
     if count == 1:
         return (
             "/boot is an md array (RAID1, ext4) with a single member.\n"
             "One disk needs no mirror; but so a second disk can be added to it later."
         )
-    return f"/boot is an md array (RAID1, ext4) over {_all(count)}: each holds the whole of it."
+    disks = _all(count) if count == len(answers.disks) else f"disks {listed(answers.data)}"
+    return f"/boot is an md array (RAID1, ext4) over {disks}: each holds the whole of it."
 
 
 def loaders(count: int, *, bios: bool, uefi: bool) -> str:

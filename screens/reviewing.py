@@ -34,8 +34,8 @@ STEPS: Mapping[int, tuple[str, tuple[str, ...]]] = {
     5: (
         "Pool",
         (
-            "pool", "topology", "ashift", "autotrim", "compression", "acltype", "xattr", "dnodesize", "relatime",
-            "datasets",
+            "pool", "topology", "uses", "ashift", "autotrim", "compression", "acltype", "xattr", "dnodesize",
+            "relatime", "datasets",
         ),
     ),
     6: ("Boot loader", ("loader", "firmware", "timeout", "arguments", "serial_console")),

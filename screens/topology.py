@@ -7,8 +7,9 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 
 from installer.machine import words
-from installer.recipe.model import VdevKind
+from installer.recipe.model import VdevKind, VdevRole
 from screens.answers import ROLES, survives, usable
+from screens.vdevs import Support, listed
 
 WORDS: Mapping[VdevKind, str] = {
     VdevKind.SINGLE: "one disk",
@@ -48,9 +49,12 @@ def vdevs(kind: VdevKind, roles: str) -> list[tuple[str, str]]:
     return [(str(kind), roles)]
 
 
-def drawing(kind: VdevKind, *, count: int, pool: str, width: int) -> list[str]:
-    """Draw a pool as lines of at most so many columns."""
-    boxes = [box(name, roles, width=width - 4) for name, roles in vdevs(kind, ROLES[:count])]
+def drawing(  # noqa: PLR0913 - what there is to a pool
+    kind: VdevKind, *, count: int, pool: str, width: int, roles: str = ROLES, others: Sequence[Support] = ()
+) -> list[str]:
+    """Draw a pool as lines of at most so many columns; its data are on the first disks of `roles`."""
+    found = [*vdevs(kind, roles[:count]), *((one.words, one.roles) for one in others)]
+    boxes = [box(name, disks, width=width - 4) for name, disks in found]
     rows = [_beside(row) for row in _rows(boxes, width=width - 4)]
     title = pool if len(pool) <= width - 6 else f"{pool[: width - 9]}..."
     inner = max(len(title) + 2, *(len(line) for row in rows for line in row)) + 2
@@ -73,9 +77,11 @@ def box(name: str, roles: str, *, width: int) -> list[str]:
 
 
 def _rows(boxes: Sequence[list[str]], *, width: int) -> Iterator[list[list[str]]]:
+    """Give as many boxes in a row as there is room for; one of several lines stands alone."""
     row: list[list[str]] = []
     for one in boxes:
-        if row and sum(len(other[0]) + 1 for other in row) + len(one[0]) > width:
+        full = row and sum(len(other[0]) + 1 for other in row) + len(one[0]) > width
+        if row and (full or len(row[0]) != len(one)):
             yield row
             row = []
         row.append(one)
@@ -86,7 +92,7 @@ def _beside(boxes: Sequence[list[str]]) -> list[str]:
     return [" ".join(parts) for parts in zip(*boxes, strict=True)]
 
 
-def facts(kind: VdevKind, *, count: int, member: int | None) -> list[tuple[str, str]]:
+def facts(kind: VdevKind, *, count: int, member: int | None, others: Sequence[Support] = ()) -> list[tuple[str, str]]:
     """Say what a pool of so many members of a size holds and survives; the size is none where it is not known."""
     if member is None:
         space = "not known: a disk is not there (see Disks)"
@@ -94,18 +100,38 @@ def facts(kind: VdevKind, *, count: int, member: int | None) -> list[tuple[str, 
         space = f"about {words.size(member)}"
     else:
         space = f"about {words.size(usable(kind, count=count, size=member))} of {words.size(member * count)}"
-    return [("Space", space), ("Survives", losses(kind, count=count)), ("Later", LATER[kind])]
+    said = [("Space", space), ("Survives", losses(kind, count=count, others=others))]
+    said += [("" if number else "Besides", text) for number, text in enumerate(beside(others))]
+    return [*said, ("Later", LATER[kind])]
 
 
-def losses(kind: VdevKind, *, count: int) -> str:
-    """Say how many disks may fail."""
+def losses(kind: VdevKind, *, count: int, others: Sequence[Support] = ()) -> str:
+    """Say how many of the disks may fail with which the pool lives."""
     surely, at_best = survives(kind, count=count)
+    if carrying := [one for one in others if one.carries]:
+        surely = min(surely, *(one.survives for one in carrying))
+        count += sum(len(one.roles) for one in carrying)
+        if surely:
+            any_of = f"any {surely} of {count} disks" if surely > 1 else f"any one of {count} disks"
+            return f"{any_of}; or {'one' if surely == 1 else surely} in each vdev"
     if not surely:
         return "no failed disk: then all is lost" if count > 1 else "nothing: if the disk fails, all is lost"
     any_of = f"any {surely} of {count} disks" if surely > 1 else f"any one of {count} disks"
     if kind is VdevKind.DRAID2:
         return f"{any_of}; a third once the spare is filled"
     return any_of if at_best == surely else f"{any_of}; {at_best}, one of each pair"
+
+
+def beside(others: Sequence[Support]) -> Iterator[str]:
+    """Say of the vdevs that hold no file what their loss comes to."""
+    spare = [one for one in others if one.role in (VdevRole.CACHE, VdevRole.SPARE)]
+    if spare:
+        yield f"{' and '.join(f'{one.role} {listed(one.roles)}' for one in spare)} may fail without harm"
+    for one in others:
+        if one.role is VdevRole.LOG and one.survives:
+            yield f"log {listed(one.roles)}: all but one may fail"
+        elif one.role is VdevRole.LOG:
+            yield f"without log {one.roles} the machine does not start by itself"
 
 
 def picture(art: Sequence[str], said: Sequence[tuple[str, str]], *, width: int) -> str:

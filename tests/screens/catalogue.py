@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from installer.recipe.model import SwapKind, VdevKind
+from installer.recipe.model import SwapKind, VdevKind, VdevRole
 from installer.recipe.secrets import Secret
 from installer.run.client import Client
 from installer.run.events import Event, Stamped
@@ -113,6 +113,23 @@ def reviewing(name: str, answers: Answers, machine: str = "synthetic-two-blank",
     return State(name, Review, answers, machine, ready=planned, keys=keys)
 
 
+USES = changed(
+    FULL,
+    disks=tuple(f"disk-{role}" for role in "abcde"),
+    uses=(("disk-c", VdevRole.SPECIAL), ("disk-d", VdevRole.SPECIAL), ("disk-e", VdevRole.LOG)),
+)
+"""Beside the data a vdev that the pool is lost with, and one that it is not."""
+MANY_USES = changed(
+    TWELVE,
+    disks=(*TWELVE.disks[:7], *(f"S64HNE0R00000{number}" for number in range(4)), "PHYG0000001", "PHYG0000002"),
+    uses=(
+        ("ZR500006", VdevRole.SPARE),
+        *((f"S64HNE0R00000{number}", VdevRole.SPECIAL) for number in range(3)),
+        ("S64HNE0R000003", VdevRole.CACHE),
+        ("PHYG0000001", VdevRole.LOG),
+        ("PHYG0000002", VdevRole.LOG),
+    ),
+)
 HOME = changed(FULL, home=True, home_passphrase=Secret("a stable of her own"))
 KERNELS = changed(FULL, loader=Loader.SYSTEMD_BOOT)
 SCREENS: Mapping[str, Sequence[State]] = {
@@ -129,6 +146,12 @@ SCREENS: Mapping[str, Sequence[State]] = {
         State("typical", Disks, TWO),
         State("error", Disks, keys=("f10",)),
         State("unlike", Disks, changed(NONE, disks=("ZR500000", "PHYG0000001")), MANY, keys=("f10",)),
+        State(
+            "uses",
+            Disks,
+            changed(NONE, disks=("ZR500000", "ZR500001", "PHYG0000001"), uses=(("PHYG0000001", VdevRole.CACHE),)),
+            MANY,
+        ),
         State("old", Disks, machine=OLD),
         State("odd", Disks, machine=ODD),
         State("many-disks", Disks, TWELVE, MANY),
@@ -139,6 +162,7 @@ SCREENS: Mapping[str, Sequence[State]] = {
         State("empty", Layout, FULL, known=False),
         State("typical", Layout, FULL),
         State("error", Layout, FULL, focus="#field-esp-size Entry", keys=(*keys("5Q"), "f10")),
+        State("uses", Layout, USES, OLD),
         State("systemd-boot", Layout, KERNELS, "synthetic-two-blank-uefi"),
         State("swap", Layout, changed(FULL, swap=SwapKind.RAID, swap_size="2G")),
         State("old", Layout, changed(FULL, disks=("disk-a", "disk-e")), OLD),
@@ -148,6 +172,7 @@ SCREENS: Mapping[str, Sequence[State]] = {
     "redundancy": (
         State("one-disk", Redundancy, changed(FULL, disks=("disk-a",))),
         State("typical", Redundancy, FULL),
+        State("uses", Redundancy, USES, OLD),
         State("systemd-boot", Redundancy, KERNELS, "synthetic-two-blank-uefi"),
         State("many-disks", Redundancy, TWELVE, MANY),
         State("long-names", Redundancy, NAMES, LONG),
@@ -173,9 +198,18 @@ SCREENS: Mapping[str, Sequence[State]] = {
         State("options", PoolStep, FULL, focus="#options", keys=("enter",)),
         State("error", PoolStep, FULL, focus="#field-pool Entry", keys=(*keys("mirror"), "f10")),
         State("mirrors", PoolStep, changed(TWELVE, topology=VdevKind.STRIPED_MIRRORS), MANY),
+        State("uses", PoolStep, USES, OLD),
+        State("many-uses", PoolStep, MANY_USES, MANY),
         State("draid", PoolStep, changed(TWELVE, topology=VdevKind.DRAID2), MANY),
         State("many-disks", PoolStep, TWELVE, MANY),
         State("long-names", PoolStep, NAMES, LONG),
+    ),
+    "uses": (
+        State("typical", PoolStep, USES, OLD, focus="Uses", keys=("space",)),
+        State("error", PoolStep, USES, OLD, focus="Uses", keys=("space", *("down",) * 3, "left")),
+        State("help", PoolStep, USES, OLD, focus="Uses", keys=("space", "f1")),
+        State("many-disks", PoolStep, MANY_USES, MANY, focus="Uses", keys=("space",)),
+        State("long-names", PoolStep, NAMES, LONG, focus="Uses", keys=("space",)),
     ),
     "datasets": (
         State("typical", PoolStep, FULL, focus="Row", keys=("enter",)),

@@ -30,7 +30,7 @@ from screens.review import Review
 from screens.reviewing import Install, review
 from screens.step import Step
 from screens.system import System
-from tests.screens.catalogue import FULL, KERNELS, TWO
+from tests.screens.catalogue import FULL, KERNELS, MANY_USES, TWO, USES
 from tests.screens.house import SMALL, Demo, Picture, State, keys, on_stage, recorded, settle, until
 
 BESIDES = 20
@@ -208,6 +208,7 @@ def test_forwards_with_two_disks_a_passphrase_a_name_and_a_user(machine: str) ->
             ),
         ),
         ("synthetic-earlier-install", FULL.model_copy(update={"disks": ("disk-a", "disk-b"), "hostname": "x" * 63})),
+        ("synthetic-many-disks", MANY_USES),
     ],
 )
 def test_back_and_forth_every_answer_is_as_it_was(machine: str, answers: Answers) -> None:
@@ -296,6 +297,8 @@ def test_no_disk_and_two_different_passphrases_are_refused() -> None:
         ("synthetic-two-blank", FULL),
         ("synthetic-two-blank", OTHER),
         ("synthetic-two-blank-uefi", KERNELS),
+        ("synthetic-earlier-install", USES),
+        ("synthetic-many-disks", MANY_USES.model_copy(update={"loader": Loader.SYSTEMD_BOOT})),
         ("synthetic-earlier-install", FULL.model_copy(update={"disks": ("disk-a", "disk-b")})),
     ],
 )

@@ -14,6 +14,7 @@ from screens.compose import field_of
 from screens.datasets import Edit
 from screens.fields import Field
 from screens.step import Help, Step
+from screens.uses import Window
 from tests.screens.catalogue import ONE_EACH, SCREENS
 from tests.screens.house import Picture, Stage, State, perform, settle
 
@@ -79,7 +80,7 @@ def test_every_key_of_the_key_line_works(name: str, state: State) -> None:
 def test_every_field_has_help_and_the_reasons_of_the_recipe(name: str, state: State) -> None:
     async def ask(pilot: Pilot[Any]) -> None:
         screen = pilot.app.screen
-        if not isinstance(screen, Step | Edit):
+        if not isinstance(screen, Step | Edit | Window):
             return  # a window explains itself
         fields = [field for field in screen.query(Field).results(Field) if field.control in screen.focus_chain]
         for field in fields:
