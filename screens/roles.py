@@ -17,10 +17,10 @@ from installer.machine.words import describe
 from installer.plan.choose import said
 from installer.recipe.load import parse
 from installer.recipe.secrets import Kind, Secret, needed
-from installer.recipe.stack import has_system
 from installer.recipe.write import rebind
 from installer.run.client import Found
 from screens import compose as composing
+from screens import naming
 from screens.answers import Answers
 from screens.desk import Desk
 from screens.fields import Changed, Entry, Field, Pick
@@ -34,6 +34,8 @@ AGAIN = (
 )
 
 HELP_DISK = "What the recipe does to this disk is done to the one that you choose. All that is on it will be erased."
+HELP_NAMES = "What stands here is from the recipe."
+HELP_KEYMAP = "On another keyboard than the one here the same keys may be other characters."
 HELP_SECRET = "The recipe only names it, and it is kept nowhere. F2 shows it."  # noqa: S105 - words
 HELP_AGAIN = "A mistake in the first one would lock you out. F2 shows both."
 
@@ -44,14 +46,13 @@ class Roles(Step):
     title_words = "Replay: disks and secrets"
     general_help = (
         "A recipe calls its disks by roles: a, b, ... Choose a disk for each role that has none. Where the recipe "
-        "names a disk itself you may still choose another one.\n\n"
+        "names a disk itself you may still choose another one. Names of the machine and its user can be changed too; "
+        "all else is as the recipe says, and a copy of it with other words can be read by its path.\n\n"
         "Secrets are typed twice. They go to the engine and into no file. F2 shows or hides them."
     )
     CSS = """
     Roles #recipe { height: auto; text-style: bold; }
     Roles #rule { height: auto; margin-bottom: 1; }
-    Roles #keyboard { height: auto; margin-bottom: 1; }
-    Roles #keyboard.-none { display: none; }
     Roles .purpose { height: auto; margin-top: 1; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("f2", "show", "Show or hide", key_display="F2")]
@@ -63,6 +64,8 @@ class Roles(Step):
         self._found = found
         self._recipe = parse(found.text, source=found.where)
         self._needed = needed(self._recipe)
+        self._names = {} if found.unfinished else naming.names(found.text)
+        """What the recipe says of names and keyboard."""
         self._filled = {name: secret.reveal() for name, secret in (filled or {}).items()}
         """What was on this screen when it was left before."""
 
@@ -74,29 +77,42 @@ class Roles(Step):
     def body(self) -> ComposeResult:
         yield Static(Content(f"{self._recipe.title} ({self._found.where})"), id="recipe")
         yield Static(AGAIN if self._found.unfinished else FRESH, id="rule", markup=False)
-        yield Static(Content(self._layouts()), id="keyboard")
         with Vertical(classes="words"):
             for role in () if self._found.unfinished else self._recipe.disks:
                 name = field_name("role", role)
                 pick = Pick(self._choices(role), self._filled.get(name, ""))
                 yield Field(name, f"Disk {role}", pick, help=HELP_DISK)
+            yield from self._naming()
         for need in self._needed:
             name = field_name("secret", need.name)
-            yield Static(Content(f"{need.name}: {need.purpose}"), classes="purpose")
+            # The user may get another name on this very screen.
+            purpose = need.purpose.replace(f"the user {self._names.get('user')}", "the user")
+            yield Static(Content(f"{need.name}: {purpose}"), classes="purpose")
             again = Entry(self._filled.get(f"{name}-again", ""), secret=True)
             yield Field(name, "Value", Entry(self._filled.get(name, ""), secret=True), help=HELP_SECRET)
             yield Field(f"{name}-again", "The same again", again, help=HELP_AGAIN)
 
-    def _layouts(self) -> str:
-        """Warn of a recipe whose machine asks for its passphrase on another keyboard than this one."""
-        here, there = self.first.keymap, self._recipe.system.keymap
-        asks = has_system(self._recipe) and any(need.kind is not Kind.PASSWORD for need in self._needed)
-        if not asks or here == there:
-            return ""
-        return (
-            f'! The keyboard layout here is "{here}", and "{there}" where the recipe\'s machine asks for a passphrase. '
-            f'Go back to Welcome and choose "{there}", or put the other one into a copy of the recipe.'
-        )
+    def _naming(self) -> ComposeResult:
+        for name, label, longest in (("hostname", "Host name", 253), ("user", "User", 32)):
+            if name in self._names:
+                place = field_name("system", name)
+                entry = Entry(self._filled.get(place, self._names[name]), longest=longest)
+                yield Field(
+                    place, label, entry, reason="system.hostname" if name == "hostname" else "", help=HELP_NAMES
+                )
+        here, there = self.first.keymap, self._names.get("keymap", self.first.keymap)
+        asks = any(need.kind is not Kind.PASSWORD for need in self._needed)
+        if asks and here != there:
+            place = field_name("system", "keymap")
+            layouts = [(there, f"{there}, as the recipe says"), (here, f"{here}, as it is here")]
+            pick = Pick(layouts, self._filled.get(place, there))
+            yield Field(place, "Keyboard at boot", pick, reason="system.keymap", help=HELP_KEYMAP)
+
+    def _called(self) -> dict[str, str]:
+        """Return the names and the keyboard as they stand on the screen."""
+        values = self.values()
+        stand = {name: values.get(field_name("system", name), said) for name, said in self._names.items()}
+        return {name: value.strip() for name, value in stand.items()}
 
     def _choices(self, role: str) -> list[tuple[str, str]]:
         selector = self._recipe.disks[role]
@@ -106,7 +122,6 @@ class Roles(Step):
         return [("", first), *((disk.identity, describe(disk)) for disk in usable)]
 
     def on_mount(self) -> None:
-        self.query_one("#keyboard").set_class(not self._layouts(), "-none")
         self.call_after_refresh(self._read_desk)
 
     def _read_desk(self) -> None:
@@ -132,7 +147,8 @@ class Roles(Step):
         return {field.answers: str(field.control.answer()) for field in self.fields()}
 
     def problems(self, answers: Answers) -> Mapping[str, str]:
-        return {**self._wrong_roles(), **self._wrong_secrets()}
+        named = {field_name("system", name): said for name, said in naming.wrong(self._called()).items()}
+        return {**self._wrong_roles(), **named, **self._wrong_secrets()}
 
     def _wrong_roles(self) -> dict[str, str]:
         values = self.values()
@@ -184,7 +200,7 @@ class Roles(Step):
         roles = {} if self._found.unfinished else self._recipe.disks
         bound = {role: values[field_name("role", role)] for role in roles if values[field_name("role", role)]}
         install = Install(
-            recipe=rebind(self._found.text, bound, source=self._found.where),
+            recipe=rebind(naming.renamed(self._found.text, self._called()), bound, source=self._found.where),
             secrets={need.name: Secret(values[field_name("secret", need.name)]) for need in self._needed},
             resume=self._found.unfinished,
         )

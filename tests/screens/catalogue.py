@@ -274,6 +274,7 @@ SCREENS: Mapping[str, Sequence[State]] = {
         State("typical", roles(0)),
         State("error", roles(0), keys=("f10",)),
         State("long-names", roles(0), machine=LONG, keys=("right", "right", "right")),
+        State("keyboard", roles(0), changed(NONE, keymap="de"), focus="#field-system-keymap Pick"),
     ),
     "ask": (State("typical", Welcome, keys=("escape",)),),
     "fields": (

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from textual.widgets import Static
 
 from installer.machine.offer import offers
 from installer.recipe.load import parse
@@ -14,7 +13,7 @@ from installer.recipe.secrets import Kind, SecretNeed, needed
 from installer.recipe.write import rebind
 from installer.run import shelf
 from installer.run.client import Found
-from screens import about
+from screens import about, naming
 from screens.answers import Answers
 from screens.consent import Consent
 from screens.desk import Desk
@@ -162,24 +161,82 @@ def test_a_recipe_of_a_stick_says_what_its_own_comment_says() -> None:
     assert about.lines(own.model_copy(update={"text": "zroot ="})) == (("File", own.where),)
 
 
-# The keyboard.
+# Names and keyboard.
+
+
+@pytest.mark.parametrize("name", sorted(SHIPPED))
+def test_other_names_change_nothing_else(name: str) -> None:
+    text = SHIPPED[name].text
+    found = naming.names(text)
+    assert naming.renamed(text, found) == text
+    if parse(text).system.source == "none":
+        assert found == {}
+        return
+    new = {"hostname": "hobbit", "user": "ann", "keymap": "de"}
+    assert found.keys() == new.keys()
+    assert (found["user"], found["keymap"]) == ("user", "us")
+    made, before = naming.renamed(text, new).splitlines(), text.splitlines()
+    changed = [(old, now) for old, now in zip(before, made, strict=True) if old != now]
+    assert sorted(now for _, now in changed) == ['hostname = "hobbit"', 'keymap = "de"', 'name = "ann"']
+    system = parse("\n".join(made)).system
+    assert system.user
+    assert (system.hostname, system.user.name, system.keymap) == ("hobbit", "ann", "de")
+
+
+def shown(name: str) -> type[Roles]:
+    def make(desk: Desk, answers: Answers) -> Roles:
+        return Roles(desk, answers, found=SHIPPED[name])
+
+    return make  # type: ignore[return-value]
+
+
+def test_names_can_be_changed_and_are_checked_at_once() -> None:
+    async def steps(alone: Alone) -> None:
+        await alone.press("right", "enter", "right", "right", "enter")
+        assert alone.focus() == "secret-passphrase", "names have a good answer already"
+        for _ in range(2):
+            await alone.write("correct horse battery")
+            await alone.press("enter")
+        for _ in range(2):
+            await alone.write("pass word")
+            await alone.press("enter")
+        await alone.go("system-hostname")
+        await alone.write("-bad")
+        assert "letters, digits and hyphens" in " ".join(alone.problem("system-hostname").split())
+        await alone.press("f10")
+        assert alone.left == []
+        await alone.press("home", "ctrl+k")
+        assert "Type a name" in alone.problem("system-hostname")
+        await alone.write("hobbit")
+        await alone.leave("f10")
+        install, kept = alone.left[0].given  # type: ignore[misc]
+        bound = {"a": "disk-a", "b": "disk-b"}
+        text = SHIPPED["debian-luks-mirror.toml"].text.replace('hostname = "debian"', 'hostname = "hobbit"')
+        assert install.recipe == rebind(text, bound)
+        again = Roles(alone.step.desk, Answers(), found=SHIPPED["debian-luks-mirror.toml"], filled=kept)
+        await alone.pilot.app.push_screen(again)
+        await alone.pilot.pause()
+        assert again.values()["system-hostname"] == "hobbit"
+
+    drive(shown("debian-luks-mirror.toml"), steps, Answers())
 
 
 @pytest.mark.parametrize(
-    ("name", "keymap", "warned"),
+    ("name", "keymap", "asked"),
     [
         ("debian-luks-mirror.toml", "us", False),
         ("debian-luks-mirror.toml", "de", True),
         ("truecrypt-mirror.toml", "de", False),
     ],
 )
-def test_another_keyboard_at_boot_than_here_is_said(name: str, keymap: str, warned: bool) -> None:
-    def make(desk: Desk, answers: Answers) -> Roles:
-        return Roles(desk, answers, found=SHIPPED[name])
-
+def test_another_keyboard_at_boot_than_here_is_a_question(name: str, keymap: str, asked: bool) -> None:
     async def steps(alone: Alone) -> None:
-        beside = alone.step.query_one("#keyboard", Static)
-        assert beside.display == warned
-        assert ('"de", and "us" where' in alone.text()) == warned
+        assert ("Keyboard at boot" in alone.text()) == asked
+        if asked:
+            assert "us, as the recipe says" in alone.text()
+            await alone.go("system-keymap")
+            await alone.press("right")
+            assert "de, as it is here" in alone.text()
+            assert alone.step._called()["keymap"] == "de"  # type: ignore[attr-defined]
 
-    drive(make, steps, Answers(keymap=keymap))  # type: ignore[arg-type]
+    drive(shown(name), steps, Answers(keymap=keymap))
