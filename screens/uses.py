@@ -26,6 +26,8 @@ from screens.fields import Accepted, Changed, Field, Pick, Press
 from screens.step import Help, Step
 from screens.vdevs import fault, listed, support
 
+SHOWN = 6
+"""Disks in sight at once: the rest of the window needs room as well."""
 Given = tuple[tuple[str, VdevRole], ...]
 """The uses of disks, by their identities."""
 
@@ -114,8 +116,8 @@ class Window(ModalScreen[Given | None]):
     CSS = """
     Window { align: center middle; }
     Window > Vertical { width: 76; max-width: 100%; height: auto; max-height: 100%; border: solid $primary;
-        padding: 0 1; overflow-y: auto; scrollbar-size: 1 1; }
-    Window #rows { height: auto; max-height: 33vh; scrollbar-size: 1 1; }
+        padding: 0 1; }
+    Window #rows { scrollbar-size: 1 1; }
     Window #rows .label { width: 48; }
     Window #why { height: auto; min-height: 3; margin-top: 1; }
     Window #result { height: auto; margin-top: 1; }
@@ -133,7 +135,8 @@ class Window(ModalScreen[Given | None]):
         with Vertical() as window:
             window.border_title = Content("Uses of the disks")
             window.border_subtitle = Content("F1 help   Esc leaves them as they were")
-            with VerticalScroll(id="rows", can_focus=False):
+            with VerticalScroll(id="rows", can_focus=False) as rows:
+                rows.styles.height = min(len(self._first.disks), SHOWN)
                 for role, identity in zip(ROLES, self._first.disks, strict=False):
                     pick = Pick(choices, self._first.use(identity))
                     yield Field(f"use-{role}", f"{role}  {self._named(identity)}", pick)
@@ -154,7 +157,7 @@ class Window(ModalScreen[Given | None]):
         if disk is None:
             return cut(identity, 40)
         twin = cut(label(disk), 15, keep_end=True)
-        return f"{cut(model(disk), 12):<12} {words.size(disk.size):>7} {bus(disk):<6} {twin}"
+        return f"{cut(model(disk), 12):<12} {words.size(disk.size):>8} {bus(disk):<6} {twin}"
 
     def _written(self) -> Answers:
         uses = [field.control.answer() for field in self.query(Field)]
@@ -177,7 +180,7 @@ class Window(ModalScreen[Given | None]):
 
     def _explain(self) -> None:
         field = self._field()
-        self.query_one("#why", Static).update(Content(field.reason if field else NONE))
+        self.query_one("#why", Static).update(Content(field.reason if field else ""))
 
     def _field(self) -> Field | None:
         return next((field for field in self.query(Field) if field.control is self.focused), None)

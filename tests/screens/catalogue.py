@@ -119,6 +119,7 @@ USES = changed(
     uses=(("disk-c", VdevRole.SPECIAL), ("disk-d", VdevRole.SPECIAL), ("disk-e", VdevRole.LOG)),
 )
 """Beside the data a vdev that the pool is lost with, and one that it is not."""
+CACHED = changed(FULL, disks=("ZR500000", "ZR500001", "PHYG0000001"), uses=(("PHYG0000001", VdevRole.CACHE),))
 MANY_USES = changed(
     TWELVE,
     disks=(*TWELVE.disks[:7], *(f"S64HNE0R00000{number}" for number in range(4)), "PHYG0000001", "PHYG0000002"),
@@ -146,12 +147,7 @@ SCREENS: Mapping[str, Sequence[State]] = {
         State("typical", Disks, TWO),
         State("error", Disks, keys=("f10",)),
         State("unlike", Disks, changed(NONE, disks=("ZR500000", "PHYG0000001")), MANY, keys=("f10",)),
-        State(
-            "uses",
-            Disks,
-            changed(NONE, disks=("ZR500000", "ZR500001", "PHYG0000001"), uses=(("PHYG0000001", VdevRole.CACHE),)),
-            MANY,
-        ),
+        State("uses", Disks, CACHED, MANY),
         State("old", Disks, machine=OLD),
         State("odd", Disks, machine=ODD),
         State("many-disks", Disks, TWELVE, MANY),
@@ -205,7 +201,9 @@ SCREENS: Mapping[str, Sequence[State]] = {
         State("long-names", PoolStep, NAMES, LONG),
     ),
     "uses": (
-        State("typical", PoolStep, USES, OLD, focus="Uses", keys=("space",)),
+        State("typical", PoolStep, FULL, focus="Uses", keys=("space",)),
+        State("cache", PoolStep, CACHED, MANY, focus="Uses", keys=("space", "down", "down")),
+        State("several", PoolStep, USES, OLD, focus="Uses", keys=("space", *("down",) * 4)),
         State("error", PoolStep, USES, OLD, focus="Uses", keys=("space", *("down",) * 3, "left")),
         State("help", PoolStep, USES, OLD, focus="Uses", keys=("space", "f1")),
         State("many-disks", PoolStep, MANY_USES, MANY, focus="Uses", keys=("space",)),

@@ -267,7 +267,7 @@ def test_unlike_sizes_are_told_in_numbers_and_can_be_allowed() -> None:
 
     async def taken_back(alone: Alone) -> None:
         assert alone.step.query_one(Tick).answer()
-        await alone.press("shift+tab", "shift+tab", "down", "space")
+        await alone.press("shift+tab", "shift+tab", "shift+tab", "down", "space")
         assert not (await alone.leave("escape")).allow_unequal
 
     drive(Disks, steps, NOTHING, client=client)
