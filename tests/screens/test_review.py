@@ -71,6 +71,8 @@ def paper(alone: Alone, name: str) -> str:
 
 async def reviewed(alone: Alone) -> None:
     await alone.until(lambda: isinstance(alone.step, Review) and alone.step.reviewed is not None)
+    shown = [paper for paper in alone.step.query(Paper) if paper.id == "plan" or alone.step.reviewed.plan]
+    await alone.until(lambda: all(paper.text() for paper in shown))  # laid out
     await alone.pilot.pause()
 
 
