@@ -131,7 +131,7 @@ def beside(others: Sequence[Support]) -> Iterator[str]:
         if one.role is VdevRole.LOG and one.survives:
             yield f"log {listed(one.roles)}: all but one may fail"
         elif one.role is VdevRole.LOG:
-            yield f"without log {one.roles} the machine does not start by itself"
+            yield f"log {one.roles} may fail; with a power cut, the last writes are lost"
 
 
 def picture(art: Sequence[str], said: Sequence[tuple[str, str]], *, width: int) -> str:
