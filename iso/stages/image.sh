@@ -24,8 +24,8 @@ make_image() {
 }
 
 install_python() { # ROOT: zroot and its dependencies in an environment of their own, /opt/zroot
-    local root=$1 source
-    source=$(mktemp --directory "$root/tmp/zroot.XXXXXX")
+    local root=$1 source=$1/tmp/zroot
+    mkdir "$source" # always the same: pip notes where a wheel came from
     cp --recursive pyproject.toml LICENSE README.md installer screens "$python/wheels" "$source/"
     find "$source" -name __pycache__ -exec rm -rf {} +
     in_chroot "$root" sh -euc '
