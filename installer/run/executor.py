@@ -63,7 +63,8 @@ class Executor:
         self._stopping = stopping
         self._finished = finished
         self._spans: list[tuple[float, float]] = []
-        """When the operations of the present batch began and were safe: synced, and the header of a member saved."""
+        """From when until when programs worked for each operation of the present batch: to see whether it is done, to
+        do it, to bring it to the disks, to save the header of a member."""
         self._opened = False
         """Whether this run has carried out an OPEN."""
         self._unsynced: dict[str, float] = {}
@@ -120,12 +121,13 @@ class Executor:
             raise Stopped("Stopped between two steps, as asked.")
 
     def _carry_out(self, operation: Operation) -> Steps[None]:
-        work = self._work(operation)
+        work, looked = self._work(operation), time.monotonic()
         if not (yield from self._needed(operation, work)):
             if operation.effect is Effect.CREATE and operation.id not in self._journal.ended:
                 self._journal.end(operation.id, seconds=0)
             self._log.emit(Finished(operation=operation.id, seconds=0, already=True))
             self._finished(operation)
+            self._spans.append((looked, time.monotonic()))
             return
         if operation.effect is Effect.CLOSE or operation.destroys:
             # What went before may have been the proof that a disk is empty, which nobody could repeat after this.
@@ -149,7 +151,7 @@ class Executor:
             self._journal.end(operation.id, seconds=seconds)
         self._log.emit(Finished(operation=operation.id, seconds=round(seconds, 3)))
         self._finished(operation)
-        self._spans.append((began, time.monotonic()))
+        self._spans.append((looked, time.monotonic()))
 
     def _commit_now(self) -> None:
         for running in self._commit():
