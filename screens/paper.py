@@ -108,9 +108,8 @@ class Paper(ScrollView, can_focus=True):
 
     def _broken(self, lines: Iterable[Line]) -> list[tuple[str, Look]]:
         # The scroll bar comes and goes with the number of lines; its column is left free either way.
-        width = self.outer_size.width - self.gutter.width - 1
-        if width < 0:
-            return []  # not laid out yet: a Resize follows, and nothing is drawn a letter to a line until then
+        # Before it is laid out it has no width; a Resize follows, and until then nothing is drawn a letter to a line.
+        width = self.outer_size.width - self.gutter.width - 1 if self.outer_size else 80
         return [(text, line.look) for line in lines for text in line.wrapped(width)]
 
     def _measure(self) -> None:
