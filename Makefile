@@ -59,33 +59,41 @@ check: $(BIN)/zroot-environment
 	$(BIN)/lint-imports --no-cache
 
 # Side by side, each with its own output: a test of a screen or of a dialogue waits as much as it works.
+TOGETHER := @$(MAKE) --no-print-directory --jobs=5 --output-sync=target
+PARTS := part-unit part-screens part-flows part-states
+MARKS := not vm and not sweep
+
 .PHONY: test-fast
-test-fast: $(BIN)/zroot-environment ## everything without virtual machines, under two minutes
-	@$(MAKE) --no-print-directory --jobs=4 --output-sync=target check fast-unit fast-screens fast-states
+test-fast: $(BIN)/zroot-environment ## without virtual machines and without what is tried in every combination, under two minutes
+	$(TOGETHER) check $(PARTS)
 
 # The states of the catalogue share one app, and their pictures are taken once.
 STATES := $(addprefix tests/screens/test_,console_fitness.py keys.py resize.py snapshots.py)
+FLOWS := $(addprefix tests/screens/test_,encryption.py flows.py forgetting.py home.py replay.py shipped.py uses.py)
 
-.PHONY: fast-unit fast-screens fast-states
-fast-unit: $(BIN)/zroot-environment
-	$(PYTEST) -m "not vm and not sweep" tests/unit tests/vm
+.PHONY: $(PARTS)
+part-unit: $(BIN)/zroot-environment
+	$(PYTEST) -m "$(MARKS)" tests/unit tests/vm
 
-fast-screens: $(BIN)/zroot-environment
-	$(PYTEST) -m "not vm and not sweep" $(addprefix --ignore=,$(STATES)) tests/screens
+part-screens: $(BIN)/zroot-environment
+	$(PYTEST) -m "$(MARKS)" $(addprefix --ignore=,$(STATES) $(FLOWS)) tests/screens
 
-fast-states: $(BIN)/zroot-environment
-	$(PYTEST) -m "not vm and not sweep" $(STATES)
+part-flows: $(BIN)/zroot-environment
+	$(PYTEST) -m "$(MARKS)" $(FLOWS)
+
+part-states: $(BIN)/zroot-environment
+	$(PYTEST) -m "$(MARKS)" $(STATES)
 
 .PHONY: test
-test: test-host check ## what CI runs: test-fast, the image, and virtual machines for VM_BUDGET minutes
-	$(PYTEST) -m "not vm"
+test: test-host ## what CI runs: all that test-fast leaves out too, the image, and virtual machines for VM_BUDGET minutes
+	$(TOGETHER) check $(PARTS) MARKS="not vm"
 	$(MAKE) iso
 	$(PYTEST) $(EMULATED) -m "vm and not slow" --vm-budget $(VM_BUDGET) tests/vm
 
 .PHONY: test-all
-test-all: test-host check ## every test, hours if need be; fails if plan/, run/ or iso/ changed since the last full run
+test-all: test-host ## every test, hours if need be; fails if plan/, run/ or iso/ changed since the last full run
 	@$(RUN) tests.vm.full_run begin
-	$(PYTEST) -m "not vm"
+	$(TOGETHER) check $(PARTS) MARKS="not vm"
 	$(MAKE) iso
 	@status=0; { $(PYTEST) $(EMULATED) -m vm tests/vm && $(RUN) tests.vm.full_run record; } || status=$$?; \
 		$(RUN) tests.vm.full_run && exit $$status
