@@ -10,12 +10,13 @@ import contextlib
 import contextvars
 import functools
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+import pytest
 from rich.style import Style
 from textual.pilot import Pilot
 from textual.screen import Screen
@@ -126,6 +127,12 @@ def recorded(name: str) -> Machine:
 def keys(text: str) -> list[str]:
     """Return the keys that type a text."""
     return [NAMES.get(char, char) for char in text]
+
+
+def swept(cases: Sequence[Any], *, keep: int) -> list[Any]:
+    """Mark all but the first cases as a sweep, which make test-fast leaves out."""
+    rest = (one if isinstance(one, tuple) else (one,) for one in cases[keep:])
+    return [*cases[:keep], *(pytest.param(*one, marks=pytest.mark.sweep) for one in rest)]
 
 
 async def until(pilot: Pilot[Any], holds: Callable[[], bool]) -> None:

@@ -31,7 +31,7 @@ from screens.reviewing import Install, review
 from screens.step import Step
 from screens.system import System
 from tests.screens.catalogue import FULL, KERNELS, MANY_USES, TWO, USES
-from tests.screens.house import SMALL, Demo, Picture, State, keys, on_stage, recorded, settle, until
+from tests.screens.house import SMALL, Demo, Picture, State, keys, on_stage, recorded, settle, swept, until
 
 BESIDES = 20
 """Keys that somebody may have to press beside those that write: choosing two disks, Enter and Next."""
@@ -155,9 +155,7 @@ def walked(walk: Callable[[], Coroutine[Any, Any, None]]) -> None:
     asyncio.run(walk())
 
 
-@pytest.mark.parametrize(
-    "machine", [*MACHINES[:2], *(pytest.param(one, marks=pytest.mark.sweep) for one in MACHINES[2:])]
-)
+@pytest.mark.parametrize("machine", swept(MACHINES, keep=1))
 def test_forwards_with_two_disks_a_passphrase_a_name_and_a_user(machine: str) -> None:
     async def run() -> None:
         async with walking(Machines(machine)) as walk:
@@ -191,26 +189,26 @@ def test_forwards_with_two_disks_a_passphrase_a_name_and_a_user(machine: str) ->
     walked(run)
 
 
-@pytest.mark.parametrize(
-    ("machine", "answers"),
-    [
-        ("synthetic-two-blank", OTHER),
-        (
-            "synthetic-two-blank-uefi",
-            FULL.model_copy(
-                update={
-                    "encryption": Encryption.NONE,
-                    "user_password": Secret("own password 1"),
-                    "swap": SwapKind.ZVOL,
-                    "swap_size": "300M",
-                    "loader": Loader.SYSTEMD_BOOT,
-                }
-            ),
+WAYS: Sequence[tuple[str, Answers]] = (
+    ("synthetic-two-blank", OTHER),
+    (
+        "synthetic-two-blank-uefi",
+        FULL.model_copy(
+            update={
+                "encryption": Encryption.NONE,
+                "user_password": Secret("own password 1"),
+                "swap": SwapKind.ZVOL,
+                "swap_size": "300M",
+                "loader": Loader.SYSTEMD_BOOT,
+            }
         ),
-        ("synthetic-earlier-install", FULL.model_copy(update={"disks": ("disk-a", "disk-b"), "hostname": "x" * 63})),
-        ("synthetic-many-disks", MANY_USES),
-    ],
+    ),
+    ("synthetic-earlier-install", FULL.model_copy(update={"disks": ("disk-a", "disk-b"), "hostname": "x" * 63})),
+    ("synthetic-many-disks", MANY_USES),
 )
+
+
+@pytest.mark.parametrize(("machine", "answers"), swept(WAYS, keep=1))
 def test_back_and_forth_every_answer_is_as_it_was(machine: str, answers: Answers) -> None:
     async def run() -> None:
         async with walking(Machines(machine), answers) as walk:
@@ -249,7 +247,9 @@ BAD: Sequence[tuple[type[Step], str, str, Mapping[str, object]]] = (
 )
 
 
-@pytest.mark.parametrize(("step", "name", "typed", "given"), BAD, ids=[f"{one[1]} {one[2]}" for one in BAD])
+@pytest.mark.parametrize(
+    ("step", "name", "typed", "given"), swept(BAD, keep=6), ids=[f"{one[1]} {one[2]}" for one in BAD]
+)
 def test_bad_input_is_told_beside_its_field_and_again_at_review(
     step: type[Step], name: str, typed: str, given: Mapping[str, object]
 ) -> None:
@@ -291,17 +291,17 @@ def test_no_disk_and_two_different_passphrases_are_refused() -> None:
     walked(run)
 
 
-@pytest.mark.parametrize(
-    ("machine", "answers"),
-    [
-        ("synthetic-two-blank", FULL),
-        ("synthetic-two-blank", OTHER),
-        ("synthetic-two-blank-uefi", KERNELS),
-        ("synthetic-earlier-install", USES),
-        ("synthetic-many-disks", MANY_USES.model_copy(update={"loader": Loader.SYSTEMD_BOOT})),
-        ("synthetic-earlier-install", FULL.model_copy(update={"disks": ("disk-a", "disk-b")})),
-    ],
+SAVED: Sequence[tuple[str, Answers]] = (
+    ("synthetic-two-blank", OTHER),
+    ("synthetic-two-blank", FULL),
+    ("synthetic-two-blank-uefi", KERNELS),
+    ("synthetic-earlier-install", USES),
+    ("synthetic-many-disks", MANY_USES.model_copy(update={"loader": Loader.SYSTEMD_BOOT})),
+    ("synthetic-earlier-install", FULL.model_copy(update={"disks": ("disk-a", "disk-b")})),
 )
+
+
+@pytest.mark.parametrize(("machine", "answers"), swept(SAVED, keep=1))
 def test_the_recipe_that_review_saves_gives_the_same_plan(machine: str, answers: Answers) -> None:
     async def run() -> None:
         client = Machines(machine)

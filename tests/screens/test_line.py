@@ -32,6 +32,7 @@ def line() -> Iterator[Line]:
         yield line
 
 
+@pytest.mark.sweep
 def test_screens_and_keys_are_short(line: Line) -> None:
     """From Welcome to the consent and back, as somebody would type it."""
     new, keys = {}, {}
