@@ -51,8 +51,8 @@ WHY: Mapping[VdevRole, str] = {
     ),
     VdevRole.LOG: (
         "What databases and NFS must have on disk at once goes here first: a small, quick SSD that keeps its data "
-        "without power. Costs little; but give it two disks: where one alone dies with a power cut, the last writes are "
-        "lost."
+        "without power. Costs little; but give it two disks: where one alone dies with a power cut, the last writes "
+        "are lost."
     ),
     VdevRole.CACHE: (
         "A second copy of what is read often, where memory is too small for that. Costs some memory for all that it "
