@@ -57,9 +57,9 @@ class UndoKit:
         self._folder.mkdir(mode=0o700)
         started: dict[str, Program] = {}
         for name in LISTINGS:
-            self._try(name, self._list, name, started)
+            self._try(name, self._ask, name, started)
         for name, running in started.items():
-            self._try(name, self._listing, name, running)
+            self._try(name, self._answer, name, running)
         for role, disk in disks.items():
             if disk.table:
                 self._try(f"the table of disk {role}", self._table, role, disk)
@@ -83,11 +83,11 @@ class UndoKit:
             if copy_to and (saved := self._folder / f"{name}.img").exists():
                 self._try(f"a copy in {copy_to}", _copy_file, saved, copy_to)
 
-    def _list(self, name: str, started: dict[str, Program]) -> None:
+    def _ask(self, name: str, started: dict[str, Program]) -> None:
         # All at once: each looks at every disk. zpool import exits with 1 where there is nothing to import.
         started[name] = Program(LISTINGS[name], timeout=60, success=(0, 1))
 
-    def _listing(self, name: str, running: Program) -> None:
+    def _answer(self, name: str, running: Program) -> None:
         _put(self._folder / name, finish(running).out)
 
     def _table(self, role: str, disk: Disk) -> None:

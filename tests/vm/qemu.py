@@ -22,6 +22,8 @@ from tests.vm.serial import Console
 OVMF = Path("/usr/share/OVMF")
 START = 30.0
 """Seconds for QEMU itself to start, on a machine that may be busy."""
+HELD = 0.5
+"""Seconds after a key: QEMU holds it for a tenth of one, and says nothing when it has let go."""
 
 
 class Bus(StrEnum):
@@ -158,6 +160,7 @@ class Machine:
     def press(self, *keys: str) -> None:
         """Press keys together on the keyboard, by QEMU's names: press("alt", "f2")."""
         self.qmp("send-key", keys=[{"type": "qcode", "data": key} for key in keys])
+        time.sleep(HELD)
 
     def pull_plug(self) -> None:
         """Switch the machine off at once, as a power cut or the reset button does it."""

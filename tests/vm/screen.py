@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import string
 import time
 
 import pyte
@@ -31,32 +32,30 @@ KEYS = {
 """What a vt220 sends."""
 QUIET = 4
 """Looks without anything new after which a screen is taken to be finished."""
+NAMED = ("tab", "up", "down", "left", "right", "f1", "f9", "f10")
+RENAMED = {" ": "spc", "space": "spc", "enter": "ret", "escape": "esc", "pagedown": "pgdn"}
+SIGNS = {
+    "-_": "minus",
+    "=+": "equal",
+    "[{": "bracket_left",
+    "]}": "bracket_right",
+    ";:": "semicolon",
+    "'\"": "apostrophe",
+    "`~": "grave_accent",
+    "\\|": "backslash",
+    ",<": "comma",
+    ".>": "dot",
+    "/?": "slash",
+}
 QEMU_KEYS = {
-    **{letter: (letter,) for letter in "abcdefghijklmnopqrstuvwxyz0123456789"},
-    **{letter.upper(): ("shift", letter) for letter in "abcdefghijklmnopqrstuvwxyz"},
+    **{key: (key,) for key in (*string.ascii_lowercase, *string.digits, *NAMED)},
+    **{key: (name,) for key, name in RENAMED.items()},
+    **{letter.upper(): ("shift", letter) for letter in string.ascii_lowercase},
     **{sign: ("shift", digit) for sign, digit in zip("!@#$%^&*()", "1234567890", strict=True)},
+    **{signs[0]: (name,) for signs, name in SIGNS.items()},
+    **{signs[1]: ("shift", name) for signs, name in SIGNS.items()},
 }
 """What an American keyboard has, by QEMU's names."""
-for _plain, _shifted, _name in (
-    ("-", "_", "minus"),
-    ("=", "+", "equal"),
-    ("[", "{", "bracket_left"),
-    ("]", "}", "bracket_right"),
-    (";", ":", "semicolon"),
-    ("'", '"', "apostrophe"),
-    ("`", "~", "grave_accent"),
-    ("\\", "|", "backslash"),
-    (",", "<", "comma"),
-    (".", ">", "dot"),
-    ("/", "?", "slash"),
-):
-    QEMU_KEYS |= {_plain: (_name,), _shifted: ("shift", _name)}
-QEMU_KEYS |= {" ": ("spc",), "space": ("spc",), "enter": ("ret",), "escape": ("esc",), "pagedown": ("pgdn",)}
-QEMU_KEYS |= {name: (name,) for name in ("tab", "up", "down", "left", "right", "f1", "f9", "f10")}
-
-
-HELD = 0.25
-"""Seconds: QEMU holds a key for a tenth of one, and says nothing when it has let go."""
 
 
 class Screen(pyte.Screen):
@@ -166,7 +165,6 @@ class Vga(Terminal):
         for key in keys:
             self.keys += 1
             self._machine.press(*QEMU_KEYS[key])
-            time.sleep(HELD)
 
     def type(self, text: str) -> None:
         """Type a text."""
