@@ -8,6 +8,9 @@ from installer.plan.nixos_files import configuration, device_folders, hardware, 
 from installer.plan.operation import Command, Effect, Layer, Operation, SaveRecords
 from installer.plan.steps import command, programs, target_file
 
+HYPHEN = r"s,(by-uuid/[0-9A-F]{4})([0-9A-F]{4})([^0-9a-f-]|$),\1-\2\3,"
+"""For the number of an ESP, not for a UUID whose first eight characters are digits: a hyphen follows there."""
+
 SCRIPT = "zroot-nixos.sh"
 """On the ESP, the one file system that needs no passphrase."""
 
@@ -27,7 +30,12 @@ def operations(layout: Layout) -> list[Operation]:
             "nixos/esp",
             "Name the EFI system partition as udev does, with a hyphen in its number",
             command(
-                *("sed", "--in-place", "--regexp-extended", r"s,(by-uuid/[0-9A-F]{4})([0-9A-F]{4})\b,\1-\2,"),
+                *(
+                    "sed",
+                    "--in-place",
+                    "--regexp-extended",
+                    r"s,(by-uuid/[0-9A-F]{4})([0-9A-F]{4})([^0-9a-f-]|$),\1-\2\3,",
+                ),
                 *(TARGET + hardware_file, TARGET + install),
             ),
         ),

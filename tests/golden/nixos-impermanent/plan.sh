@@ -361,7 +361,7 @@ END
 chmod 0644 /mnt/zroot/persist/etc/nixos/install.sh
 
 # Name the EFI system partition as udev does, with a hyphen in its number
-sed --in-place --regexp-extended 's,(by-uuid/[0-9A-F]{4})([0-9A-F]{4})\b,\1-\2,' /mnt/zroot/persist/etc/nixos/hardware-configuration.nix /mnt/zroot/persist/etc/nixos/install.sh
+sed --in-place --regexp-extended 's,(by-uuid/[0-9A-F]{4})([0-9A-F]{4})([^0-9a-f-]|$),\1-\2\3,' /mnt/zroot/persist/etc/nixos/hardware-configuration.nix /mnt/zroot/persist/etc/nixos/install.sh
 
 # Leave a copy of it where the installer of NixOS can read it
 cp /mnt/zroot/persist/etc/nixos/install.sh /mnt/zroot/boot/zroot-nixos.sh
