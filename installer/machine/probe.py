@@ -58,24 +58,28 @@ def settle() -> None:
 def _consistent_listing() -> tuple[tuple[str, ...], dict[str, Any]]:
     """List the disks by blkinfo and by lsblk, once more if a device came or went in between."""
     try:
-        names, tree = blk.listed(), _lsblk()
+        names, tree = _listing()
         if _whole_disks(tree) <= set(names):
             return names, tree
     except Refusal:
         pass
     settle()
-    return blk.listed(), _lsblk()
+    return _listing()
 
 
 def _whole_disks(tree: dict[str, Any]) -> set[str]:
     return {entry["kname"] for entry in tree["blockdevices"] if entry["type"] == "disk"}
 
 
-def _lsblk() -> dict[str, Any]:
+def _listing() -> tuple[tuple[str, ...], dict[str, Any]]:
     # Status 1 and no output is its answer on a machine without any block device.
-    said = process.run(LSBLK, timeout=60, success=(0, 1)).out
+    lsblk = Program(LSBLK, timeout=60, success=(0, 1))  # beside blkinfo, which starts lsblk twice itself
+    try:
+        names = blk.listed()
+    finally:
+        said = process.finish(lsblk).out
     tree: dict[str, Any] = json.loads(said) if said.strip() else {"blockdevices": []}
-    return tree
+    return names, tree
 
 
 def _begin(argv: tuple[str, ...]) -> Program | None:

@@ -152,6 +152,7 @@ class Run:
         before.require_ready(recipe, plan, self._secrets, notice=self._notice)
         sources.require(plan, notice=self._notice)
         before.require_unchanged(recipe, plan, machine := self._machine())
+        self._undo.begin()
         journal = Journal.create(self._state, plan, install_id=str(uuid.uuid4()))
         journal.add_fact("install-id", journal.header.install_id)
         durable = Durable(journal, folder=RUN, notice=self._notice)

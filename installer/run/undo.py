@@ -50,15 +50,18 @@ class UndoKit:
         self._folder = folder
         self._notice = notice
         self._problems: list[str] = []
+        self._listings: dict[str, Program] = {}
+
+    def begin(self) -> None:
+        """Start what lists arrays and pools. A look at the machine would take it for somebody who uses the disks."""
+        for name in LISTINGS:
+            self._try(name, self._ask, name)
 
     def save(self, disks: Mapping[str, Disk], *, copy_to: Path | None) -> None:
-        """Save tables, headers and listings of the chosen disks (by role), and copy all of it to a second folder."""
+        """Save tables and headers of the chosen disks (by role) and the listings, and copy all to a second folder."""
         shutil.rmtree(self._folder, ignore_errors=True)  # of an earlier run: these disks are no longer as it says
         self._folder.mkdir(mode=0o700)
-        started: dict[str, Program] = {}
-        for name in LISTINGS:
-            self._try(name, self._ask, name, started)
-        for name, running in started.items():
+        for name, running in self._listings.items():
             self._try(name, self._answer, name, running)
         for role, disk in disks.items():
             if disk.table:
@@ -83,9 +86,9 @@ class UndoKit:
             if copy_to and (saved := self._folder / f"{name}.img").exists():
                 self._try(f"a copy in {copy_to}", _copy_file, saved, copy_to)
 
-    def _ask(self, name: str, started: dict[str, Program]) -> None:
+    def _ask(self, name: str) -> None:
         # All at once: each looks at every disk. zpool import exits with 1 where there is nothing to import.
-        started[name] = Program(LISTINGS[name], timeout=60, success=(0, 1))
+        self._listings[name] = Program(LISTINGS[name], timeout=60, success=(0, 1))
 
     def _answer(self, name: str, running: Program) -> None:
         _put(self._folder / name, finish(running).out)

@@ -63,6 +63,7 @@ def test_the_header_of_an_encrypted_partition_is_saved_before_and_after(tmp_path
     node = Node(name="vda2", path=str(image), kind="part", size=1, fstype="crypto_LUKS")
     told: list[str] = []
     kit = undo.UndoKit(tmp_path / "undo", notice=told.append)
+    kit.begin()
     kit.save({"a": Disk(name="vda", path="/x", link="/x", size=1, children=(node,))}, copy_to=tmp_path / "stick")
     kit.after(operation("encryption/format/pool-a", argv), copy_to=tmp_path / "stick")
     for folder in ("undo", "stick"):
