@@ -64,7 +64,7 @@ PARTS := part-unit part-screens part-flows part-states
 MARKS := not vm and not sweep
 
 .PHONY: test-fast
-test-fast: $(BIN)/zroot-environment ## without virtual machines and without what is tried in every combination; 3 min 30 s on two cores
+test-fast: $(BIN)/zroot-environment ## without virtual machines and without what is tried in every combination; 2 min 20 s on two cores
 	$(TOGETHER) check $(PARTS)
 
 # The states of the catalogue share one app, and their pictures are taken once.

@@ -9,6 +9,8 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from installer.recipe.model import SwapKind, VdevKind, VdevRole
 from installer.recipe.secrets import Secret
 from installer.run.client import Client
@@ -287,4 +289,17 @@ SCREENS: Mapping[str, Sequence[State]] = {
 STATES = [(name, state) for name, states in SCREENS.items() for state in states]
 ONE_EACH = [(name, next(one for one in states if one.name == "typical")) for name, states in SCREENS.items()]
 """A screen in its common state."""
-IDS = [f"{name}-{state.name}" for name, state in STATES]
+
+
+def some(cases: Sequence[tuple[str, State]], few: Callable[[str, State], bool]) -> list[Any]:
+    """Mark all but a few cases as a sweep, which make test-fast leaves out."""
+    return [
+        pytest.param(name, state, id=f"{name}-{state.name}", marks=() if few(name, state) else pytest.mark.sweep)
+        for name, state in cases
+    ]
+
+
+LOOKS = some(STATES, lambda _, state: state.name in ("typical", "error"))
+"""For a look at every state."""
+DEEDS = some(ONE_EACH, lambda name, _: name in ("disks", "encryption", "review"))
+"""For what presses many keys in each screen."""

@@ -39,6 +39,9 @@ COLOURS = [
     for bright in ("", "bright-")
     for name in ("black", "red", "green", "yellow", "blue", "magenta", "cyan", "white")
 ]
+BOTH = (SMALL, pytest.param(LARGE, marks=pytest.mark.sweep))
+"""For a test whose second size make test-fast leaves out."""
+PLAIN = Style.null()
 WATCHERS = ("machine", "wizard")
 """Workers that never end."""
 
@@ -271,20 +274,25 @@ def _studio() -> Iterator[Studio]:
 
 @dataclass(frozen=True)
 class Picture:
-    """What is to be seen: lines of cells, each a character and its style."""
+    """What is to be seen: lines of runs of cells, each a text and its style, no two neighbours of the same style."""
 
-    lines: tuple[tuple[tuple[str, Style], ...], ...]
+    runs: tuple[tuple[tuple[str, Style | None], ...], ...]
 
     @classmethod
     def of(cls, pilot: Pilot[Any]) -> Picture:
         """Take it from the screen as it was last laid out."""
         strips = pilot.app.screen._compositor.render_strips()
-        return cls(tuple(tuple(_cells(strip)) for strip in strips))
+        return cls(tuple(tuple((text, style) for text, style, _ in strip.simplify()) for strip in strips))
+
+    @functools.cached_property
+    def lines(self) -> tuple[tuple[tuple[str, Style], ...], ...]:
+        """Return lines of cells, each a character and its style."""
+        return tuple(tuple((char, style or PLAIN) for text, style in line for char in text) for line in self.runs)
 
     @property
     def text(self) -> str:
         """Return the characters alone."""
-        return "\n".join("".join(char for char, _ in line).rstrip() for line in self.lines)
+        return "\n".join("".join(text for text, _ in line).rstrip() for line in self.runs)
 
     def styles(self) -> Iterator[str]:
         """Give the runs of cells of one look, line by line; what looks plain is left out."""
@@ -322,9 +330,3 @@ def _colour(color: Any) -> str:
     if color is None or color.is_default:
         return ""
     return COLOURS[color.number] if color.number is not None and color.number < len(COLOURS) else str(color.name)
-
-
-def _cells(strip: Any) -> Iterator[tuple[str, Style]]:
-    for text, style, _ in strip:
-        for char in text:
-            yield char, style or Style.null()

@@ -12,7 +12,7 @@ import pytest
 from rich.style import Style
 from textual.pilot import Pilot
 
-from tests.screens.catalogue import IDS, ONE_EACH, STATES
+from tests.screens.catalogue import DEEDS, LOOKS
 from tests.screens.house import Picture, State, perform, pictures, settle
 
 CONTROLS = "☺☻♥♦♣♠•◘○◙♂♀♪♫☼►◄↕‼¶§▬↨↑↓→←∟↔▲▼⌂"
@@ -29,13 +29,13 @@ FOLDER = Path("/usr/share/consolefonts")
 WITHOUT = ("Ethiopian", "Lat38")
 
 
-@pytest.mark.parametrize(("name", "state"), STATES, ids=IDS)
+@pytest.mark.parametrize(("name", "state"), LOOKS)
 def test_every_glyph_is_in_every_font(name: str, state: State) -> None:
     for picture in pictures(state):
         assert not set(picture.text) - BUDGET - {"\n"}
 
 
-@pytest.mark.parametrize(("name", "state"), STATES, ids=IDS)
+@pytest.mark.parametrize(("name", "state"), LOOKS)
 def test_no_cell_hides_what_it_says(name: str, state: State) -> None:
     for picture in pictures(state):
         assert not list(hidden(picture))
@@ -59,7 +59,7 @@ def shades(style: Style) -> Iterator[tuple[int, int]]:
             yield pair[0] % 8, pair[1] % 8
 
 
-@pytest.mark.parametrize(("name", "state"), ONE_EACH, ids=[name for name, _ in ONE_EACH])
+@pytest.mark.parametrize(("name", "state"), DEEDS)
 def test_every_focus_is_seen_without_colours_and_has_the_cursor(name: str, state: State) -> None:
     """Tab goes through each screen once: no two looks are alike, and the terminal's cursor is where the focus is."""
 

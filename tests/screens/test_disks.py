@@ -13,6 +13,7 @@ from screens.answers import Answers
 from screens.disklist import DiskList
 from screens.disks import Disks
 from screens.fields import Tick
+from tests.screens.house import BOTH
 from tests.screens.step_alone import MACHINES, Alone, Demo, drive
 
 GIB = 1024**3
@@ -349,7 +350,7 @@ def test_details_name_every_partition() -> None:
     drive(Disks, steps, NOTHING, client=With(disk("sda", children=parts, table="gpt")))
 
 
-@pytest.mark.parametrize("size", [(80, 24), (120, 40), (60, 20)])
+@pytest.mark.parametrize("size", [*BOTH, pytest.param((60, 20), marks=pytest.mark.sweep)])
 def test_many_disks_scroll(size: tuple[int, int]) -> None:
     client = With(*(disk(f"sd{chr(97 + n)}") for n in range(24)))
 

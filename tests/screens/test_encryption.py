@@ -14,6 +14,7 @@ from screens import compose
 from screens.answers import Encryption
 from screens.encryption import Encrypt
 from screens.passphrase import difference, strength
+from tests.screens.house import BOTH
 from tests.screens.step_alone import MACHINES, TWO, Alone, Demo, drive
 
 PASSPHRASE = "correct horse battery"
@@ -163,7 +164,7 @@ def test_without_encryption_nothing_is_asked() -> None:
     drive(Encrypt, steps)
 
 
-@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+@pytest.mark.parametrize("size", BOTH)
 def test_each_choice_is_explained_in_four_lines_that_fit(size: tuple[int, int]) -> None:
     async def steps(alone: Alone) -> None:
         await alone.go("encryption")

@@ -19,7 +19,7 @@ from screens.pool import PoolStep
 from screens.reviewing import review
 from screens.system import System
 from tests.screens.catalogue import FULL, HOME, WORDS, changed
-from tests.screens.house import Demo, recorded
+from tests.screens.house import Demo, recorded, swept
 from tests.screens.step_alone import Alone, drive
 from tests.screens.test_encryption import Compiled
 
@@ -38,7 +38,7 @@ async def tick(alone: Alone) -> None:
     await alone.press("space")
 
 
-@pytest.mark.parametrize("encryption", list(Encryption))
+@pytest.mark.parametrize("encryption", swept(list(Encryption), keep=1))
 def test_it_is_ticked_and_typed_twice_beside_whatever_the_rest_is(encryption: Encryption) -> None:
     first = changed(FULL, encryption=encryption, recovery=Secret("kept in a drawer"), user_password=WORDS)
 

@@ -15,10 +15,8 @@ from screens.datasets import Edit
 from screens.fields import Field
 from screens.step import Help, Step
 from screens.uses import Window
-from tests.screens.catalogue import ONE_EACH, SCREENS
+from tests.screens.catalogue import DEEDS, SCREENS
 from tests.screens.house import Picture, Stage, State, perform, settle
-
-EACH = [name for name, _ in ONE_EACH]
 
 
 def shown(screen: Any) -> Mapping[tuple[str, str], list[str]]:
@@ -63,20 +61,12 @@ def both_ways(keys: list[str]) -> list[str]:
     return [*keys, *(opposite[key] for key in keys if key in opposite)]
 
 
-def marks(name: str) -> Any:
-    """Mark what only `make test` looks at: each key needs a screen of its own."""
-    return () if name in ("disks", "encryption", "review") else pytest.mark.sweep
-
-
-TRIED = [pytest.param(name, state, id=name, marks=marks(name)) for name, state in ONE_EACH]
-
-
-@pytest.mark.parametrize(("name", "state"), TRIED)
+@pytest.mark.parametrize(("name", "state"), DEEDS)
 def test_every_key_of_the_key_line_works(name: str, state: State) -> None:
     all_work(state)
 
 
-@pytest.mark.parametrize(("name", "state"), ONE_EACH, ids=EACH)
+@pytest.mark.parametrize(("name", "state"), DEEDS)
 def test_every_field_has_help_and_the_reasons_of_the_recipe(name: str, state: State) -> None:
     async def ask(pilot: Pilot[Any]) -> None:
         screen = pilot.app.screen

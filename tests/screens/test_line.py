@@ -76,6 +76,7 @@ def same(line: Line) -> None:
     assert (line.text, line.cursor) == (shown, cursor)
 
 
+@pytest.mark.sweep
 def test_a_second_of_progress_is_short(tmp_path: Path) -> None:
     told = Told(tmp_path)
     with told.under_way(*COPYING), on_a_line(("-c", FOLLOW, str(told.folder))) as line:

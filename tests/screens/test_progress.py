@@ -329,6 +329,7 @@ def chatter(rounds: int) -> Iterator[list[Event]]:
         yield [Output(operation=COPY.id, lines=tuple(f"{number}.{line} " + "word " * 30 for line in range(200)))]
 
 
+@pytest.mark.sweep
 def test_a_serial_line_carries_it(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
     """115200 baud are 11520 bytes a second; half of that leaves room for keys."""
     from textual.drivers.headless_driver import HeadlessDriver

@@ -8,13 +8,13 @@ import pytest
 from textual.pilot import Pilot
 
 from screens.step import TooSmall
-from tests.screens.catalogue import ONE_EACH
+from tests.screens.catalogue import DEEDS
 from tests.screens.house import LARGE, SMALL, State, perform, pictures, settle
 
 TINY = (60, 15)
 
 
-@pytest.mark.parametrize(("name", "state"), ONE_EACH, ids=[name for name, _ in ONE_EACH])
+@pytest.mark.parametrize(("name", "state"), DEEDS)
 def test_content_and_focus_stay(name: str, state: State) -> None:
     async def resize(pilot: Pilot[Any]) -> None:
         screen, focused = pilot.app.screen, pilot.app.screen.focused

@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 from textual.screen import Screen
 
-from tests.screens.catalogue import IDS, SCREENS, STATES
+from tests.screens.catalogue import LOOKS, SCREENS, STATES
 from tests.screens.house import LARGE, SMALL, State, pictures
 
 FOLDER = Path(__file__).parent / "golden"
 CODE = Path(__file__).parents[2] / "screens"
 
 
-@pytest.mark.parametrize(("name", "state"), STATES, ids=IDS)
+@pytest.mark.parametrize(("name", "state"), LOOKS)
 def test_looks_as_recorded(name: str, state: State) -> None:
     for (width, height), picture in zip((SMALL, LARGE), pictures(state), strict=True):
         path = FOLDER / name / f"{state.name}@{width}x{height}.txt"
