@@ -30,12 +30,7 @@ def operations(layout: Layout) -> list[Operation]:
             "nixos/esp",
             "Name the EFI system partition as udev does, with a hyphen in its number",
             command(
-                *(
-                    "sed",
-                    "--in-place",
-                    "--regexp-extended",
-                    r"s,(by-uuid/[0-9A-F]{4})([0-9A-F]{4})([^0-9a-f-]|$),\1-\2\3,",
-                ),
+                *("sed", "--in-place", "--regexp-extended", HYPHEN),
                 *(TARGET + hardware_file, TARGET + install),
             ),
         ),
