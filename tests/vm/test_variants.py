@@ -18,6 +18,7 @@ from tests.vm.volume import Volume
 
 pytestmark = [pytest.mark.vm, pytest.mark.slow]
 
+MIRROR = ROOT / "recipes/debian-luks-mirror.toml"
 SINGLE = ROOT / "recipes/debian-luks-single.toml"
 NATIVE = ROOT / "recipes/debian-native-mirror.toml"
 RAIDZ2 = ROOT / "recipes/debian-luks-raidz2.toml"
@@ -74,6 +75,14 @@ def single(recipe: tomlkit.TOMLDocument) -> None:
     recipe["swap"] = {"kind": "zvol", "size": "512M"}
 
 
+def with_log_and_cache(recipe: tomlkit.TOMLDocument) -> None:
+    """What the guided install makes of two more disks with these uses."""
+    for role, use in (("c", "log"), ("d", "cache")):
+        recipe["crypt"][use] = {"over": f"disk.{role}"}
+        recipe["pool"]["rpool"]["vdevs"].append({"kind": "single", "over": f"crypt.{use}", "role": use})
+    quick(recipe)
+
+
 def assert_up(found: Findings, *, pool: str = "ONLINE") -> None:
     """One prompt, /boot mounted, nothing failed."""
     assert found.prompts == 1
@@ -124,6 +133,18 @@ def test_four_disks_come_up_with_any_one_missing(iso: Path, recipe: Path) -> Non
         assert without["pool"] == "DEGRADED", without["status"]
         assert without.prompts == 1
         assert "ext4" in without["boot"]
+
+
+def test_a_root_with_log_and_cache_starts_with_them_and_without(iso: Path) -> None:
+    machine = install("uses", iso=iso, text=MIRROR.read_text(), change=with_log_and_cache, serials=FOUR)
+    found = guest.boot(machine.machine("boot"), QUESTIONS)
+    assert_up(found)
+    assert "log-c" in found["status"]
+    assert "cache-d" in found["status"]
+    without = guest.boot(machine.machine("without-c-d", without=["c", "d"]), QUESTIONS)
+    assert without.prompts == 1
+    assert without["pool"] == "DEGRADED", without["status"]
+    assert "imported without its log device" in without.console
 
 
 def fresh(machine: Copy, name: str) -> Path:
