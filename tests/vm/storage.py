@@ -19,6 +19,11 @@ from tests.vm.volume import Volume
 DISKS = "/dev/disk/by-id/virtio-STACK-"
 FOLDER = "/stacks"
 """Where the files are."""
+IN_TURN = """for one in blkdiscard blockdev cryptsetup zpool; do
+eval "$one() { flock /run/zroot/look $one \\"\\$@\\"; }"; done"""
+"""Waits with each of these until nobody looks at the disks. The interfaces on the consoles do so whenever one comes, and
+not while an engine works, but they know nothing of a test: whoever looks claims each disk for a moment, and holds each
+pool that could be imported, so that another import says "no such pool available"."""
 
 
 @contextlib.contextmanager
@@ -44,6 +49,7 @@ def live(
         console.live_shell(within=INSTALL)
         console.output(f"mkdir {FOLDER} && mount --options ro /dev/disk/by-label/ZROOT /mnt && cp /mnt/* {FOLDER}")
         console.output(f"umount /mnt && chmod 600 {FOLDER}/*")
+        console.output(IN_TURN.replace("\n", " "))
         yield console
 
 

@@ -48,7 +48,7 @@ def empty_other_disks(live: Console, recipe: Recipe) -> None:
     taken = {disk.serial for disk in recipe.disks.values()}
     for letter in "ABCD":
         if f"STACK-{letter}" not in taken:
-            live.output(f"blkdiscard --force {DISKS}{letter} && blockdev --rereadpt {DISKS}{letter}")
+            live.output(f"blkdiscard --force {DISKS}{letter} && blockdev --rereadpt {DISKS}{letter}", within=300)
     live.output("udevadm settle", within=300)
 
 
@@ -67,9 +67,6 @@ def assert_importable(live: Console, stack: Path) -> None:
                 live.output(f"{typed} | cryptsetup open {how} {below.path} {device.name}", within=300)
                 opened.append(f"cryptsetup close {device.name}")
         elif kind == "pool":
-            # Seen once: no pool at all, a moment after its last member was opened.
-            live.output("udevadm settle", within=300)
-            live.output("udevadm settle", within=300)
             live.output(f"zpool import -d /dev/mapper -d /dev/disk/by-id -N -R {TARGET} {name}", within=300)
             opened.append(f"zpool export {name}")
             assert_pool(live, name, layout.recipe.pool[name])
