@@ -21,7 +21,7 @@ FOLDER = "/stacks"
 """Where the files are."""
 IN_TURN = """for one in blkdiscard blockdev cryptsetup zpool; do
 eval "$one() { flock /run/zroot/look $one \\"\\$@\\"; }"; done"""
-"""Waits with each of these until nobody looks at the disks. The interfaces on the consoles do so whenever one comes, and
+"""Has each of these wait until nobody looks at the disks. The interfaces on the consoles do so whenever one comes, and
 not while an engine works, but they know nothing of a test: whoever looks claims each disk for a moment, and holds each
 pool that could be imported, so that another import says "no such pool available"."""
 
