@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from installer.plan.operation import Layer
 from installer.recipe.model import Firmware
 from tests.vm import installs
-from tests.vm.installs import RECIPE, empty, files, prepared
+from tests.vm.installs import RECIPE, empty, files, prepared, quick
 from tests.vm.places import ISO, RESULTS
 from tests.vm.volume import Volume
 
@@ -102,7 +102,7 @@ def measured_debootstrap(limit: float) -> tuple[float, bool]:
     The network is QEMU's own, the mirror the image's. What the installer does besides is not even counted.
     """
     machine = empty(RESULTS / "debootstrap", iso=ISO, firmware=Firmware.BIOS)
-    recipe = prepared(RECIPE.read_text(), unattended=False)
+    recipe = prepared(RECIPE.read_text(), unattended=False, change=quick)
     volume = Volume.make(machine.folder / "volume.img", {"recipe.toml": recipe})
     live = machine.live("debootstrap", volume=volume)
     live.network, live.memory = True, 4096
