@@ -18,6 +18,7 @@ from installer.recipe.model import Firmware
 from tests.vm import installs
 from tests.vm.installs import RECIPE, empty, files, prepared, quick
 from tests.vm.places import ISO, RESULTS
+from tests.vm.serial import ConsoleError
 from tests.vm.volume import Volume
 
 ENGINE = "engine"
@@ -44,6 +45,8 @@ DEBOOTSTRAP = (
     "--include=$(dpkg-query --show --showformat '${Package},' | sed 's/,$//') "
     "trixie /mnt/zroot $(sed -n 's/^URIs: //p' /etc/apt/sources.list.d/*.sources | head -n 1)"
 )
+STOPPED = 124
+"""Status of timeout(1) when the time was over."""
 PLAIN = "correct-horse-battery"
 """A passphrase that a shell script can be fed; the canaries of the tests are not needed here."""
 
@@ -116,9 +119,12 @@ def measured_debootstrap(limit: float) -> tuple[float, bool]:
         )
         console.output("apt-get --quiet update && apt-get --quiet --yes install debootstrap", within=installs.INSTALL)
         began = time.monotonic()
-        console.run(f"timeout {limit:.0f} {DEBOOTSTRAP} > /tmp/debootstrap.log 2>&1", within=limit + installs.INSTALL)
+        command = f"timeout {limit:.0f} {DEBOOTSTRAP} > /tmp/debootstrap.log 2>&1"
+        status = console.run(command, within=limit + installs.INSTALL).status
         seconds = time.monotonic() - began
-    return seconds, seconds < limit
+        if status not in (0, STOPPED):
+            raise ConsoleError(f"debootstrap failed:\n{console.output('tail /tmp/debootstrap.log')}")
+    return seconds, status == 0
 
 
 def main() -> int:
