@@ -40,10 +40,11 @@ FLOOR = (
 # A progress bar drawn on a serial line costs the floor what the installer never pays.
 RUN = "bash /tmp/floor.sh > /tmp/floor.log 2>&1 && grep '^at ' /tmp/floor.log || { tail /tmp/floor.log; false; }"
 STORAGE = f"{SCRIPT} | sed -e '/^# Copy the live system/,$d' > /tmp/storage.sh"
+# Kernels by their version are in the updates, which debootstrap does not read; the packages without one bring another.
 DEBOOTSTRAP = (
     "debootstrap --components=main,contrib,non-free-firmware "
-    "--include=$(dpkg-query --show --showformat '${Package},' | sed 's/,$//') "
-    "trixie /mnt/zroot $(sed -n 's/^URIs: //p' /etc/apt/sources.list.d/*.sources | head -n 1)"
+    "--include=$(dpkg-query --show --showformat '${Package}\\n' | grep --invert-match '^linux-.*-[0-9]' | paste -sd ,) "
+    "trixie /mnt/zroot $(sed -n 's/^deb \\([^ ]*\\) .*/\\1/p' /etc/apt/sources.list | head -n 1)"
 )
 STOPPED = 124
 """Status of timeout(1) when the time was over."""
