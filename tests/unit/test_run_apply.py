@@ -43,6 +43,7 @@ def test_a_whole_run_leaves_a_result_events_and_an_undo_kit(house: House) -> Non
     assert isinstance(house.events[-1], Ended)
     kit = house.run / "undo"
     assert (kit / "table-a.gpt").stat().st_size > 10_000
+    assert "NAME" in (kit / "lsblk.txt").read_text()
     assert "sgdisk --load-backup" in (kit / "README.txt").read_text()
     assert json.loads(outcome.model_dump_json())["status"] == "done"
 

@@ -19,11 +19,13 @@ from tests.vm.volume import Volume
 DISKS = "/dev/disk/by-id/virtio-STACK-"
 FOLDER = "/stacks"
 """Where the files are."""
-IN_TURN = """for one in blkdiscard blockdev cryptsetup zpool; do
-eval "$one() { flock /run/zroot/look $one \\"\\$@\\"; }"; done"""
+IN_TURN = (
+    "for one in blkdiscard blockdev cryptsetup zpool; do "
+    'eval "$one() { flock /run/zroot/look $one \\"\\$@\\"; }"; done'
+)
 """Has each of these wait until nobody looks at the disks. The interfaces on the consoles do so whenever one comes, and
 not while an engine works, but they know nothing of a test: whoever looks claims each disk for a moment, and holds each
-pool that could be imported, so that another import says "no such pool available"."""
+pool that could be imported, so that another import says "no such pool available" (EEXIST in ZFS's spa_load)."""
 
 
 @contextlib.contextmanager
@@ -49,7 +51,7 @@ def live(
         console.live_shell(within=INSTALL)
         console.output(f"mkdir {FOLDER} && mount --options ro /dev/disk/by-label/ZROOT /mnt && cp /mnt/* {FOLDER}")
         console.output(f"umount /mnt && chmod 600 {FOLDER}/*")
-        console.output(IN_TURN.replace("\n", " "))
+        console.output(IN_TURN)
         yield console
 
 
