@@ -20,8 +20,7 @@ DISKS = "/dev/disk/by-id/virtio-STACK-"
 FOLDER = "/stacks"
 """Where the files are."""
 IN_TURN = (
-    "for one in blkdiscard blockdev cryptsetup zpool; do "
-    'eval "$one() { flock /run/zroot/look $one \\"\\$@\\"; }"; done'
+    'for one in blkdiscard blockdev cryptsetup zpool; do eval "$one() { flock /run/zroot/look $one \\"\\$@\\"; }"; done'
 )
 """Has each of these wait until nobody looks at the disks. The interfaces on the consoles do so whenever one comes, and
 not while an engine works, but they know nothing of a test: whoever looks claims each disk for a moment, and holds each
