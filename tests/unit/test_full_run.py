@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.vm.full_run import RECORD, begin, record, summary
+from tests.vm.full_run import NOTHING_TO_RUN, RECORD, full_run, summary
 
 DAY = datetime.date(2026, 3, 1)
+TESTS = ("test_boot.py", "test_other.py")
 
 
 def git(root: Path, *arguments: str) -> None:
@@ -18,9 +19,33 @@ def git(root: Path, *arguments: str) -> None:
     subprocess.run(["git", "-C", str(root), *who, *arguments], check=True, capture_output=True)
 
 
+def change(root: Path, name: str, *, commit: bool = True) -> None:
+    (root / name).write_text("two\n")
+    if commit:
+        git(root, "add", name)
+        git(root, "commit", "--quiet", "--message", "two")
+
+
+class Runner:
+    """Runs nothing: says which files it was asked for, and fails those that it is told to fail."""
+
+    def __init__(self, root: Path, passed: Path) -> None:
+        self.root, self.passed = root, passed
+        self.asked: list[str] = []
+
+    def run(self, *, statuses: dict[str, int] | None = None) -> list[str]:
+        def run(file: Path) -> int:
+            self.asked.append(file.name)
+            return (statuses or {}).get(file.name, 0)
+
+        self.asked = []
+        return full_run(DAY, self.root, self.passed, run)
+
+
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    for name in ("installer/plan/a.py", "installer/run/b.py", "iso/build", "README.md", RECORD):
+    tests = [f"tests/vm/{name}" for name in TESTS]
+    for name in ("installer/plan/a.py", "installer/run/b.py", "iso/build", "README.md", *tests, RECORD):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("one\n")
     git(tmp_path, "init", "--quiet")
@@ -30,48 +55,67 @@ def root(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def began(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cache") / "began"
+def runner(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Runner:
+    return Runner(root, tmp_path_factory.mktemp("cache") / "passed")
 
 
 def test_without_a_record_the_summary_fails(root: Path) -> None:
     assert summary(root) == ("No full run is on record.", False)
 
 
-def test_a_full_run_is_on_record_until_what_it_tested_changes(root: Path, began: Path) -> None:
-    begin(root, began)
-    record(DAY, root, began)
+def test_a_full_run_is_on_record_until_what_it_tested_changes(root: Path, runner: Runner) -> None:
+    assert runner.run() == []
+    assert runner.asked == list(TESTS)
     words, current = summary(root)
     assert current
     assert "2026-03-01" in words
-    (root / "README.md").write_text("two\n")
+    change(root, "README.md")
     assert summary(root)[1]
-    (root / "installer/plan/a.py").write_text("two\n")
+    change(root, "installer/plan/a.py", commit=False)
     assert summary(root)[0].endswith("not tested as a whole: installer/plan/a.py.")
     git(root, "commit", "--all", "--quiet", "--message", "two")
     assert not summary(root)[1]
 
 
-def test_a_new_file_is_a_change(root: Path, began: Path) -> None:
-    begin(root, began)
-    record(DAY, root, began)
+def test_a_new_file_is_a_change(root: Path, runner: Runner) -> None:
+    runner.run()
     (root / "iso/new").touch()
     assert summary(root)[0].endswith(": iso/new.")
 
 
-def test_what_is_not_committed_is_not_put_on_record(root: Path, began: Path) -> None:
-    (root / "iso/build").write_text("two\n")
-    assert "will not be on record: iso/build" in begin(root, began)
-    record(DAY, root, began)
+def test_what_is_not_committed_is_not_put_on_record(
+    root: Path, runner: Runner, capsys: pytest.CaptureFixture[str]
+) -> None:
+    change(root, "iso/build", commit=False)
+    runner.run()
+    assert "will not be on record: iso/build" in capsys.readouterr().out
     assert summary(root) == ("No full run is on record.", False)
+    git(root, "checkout", "--quiet", "iso/build")
+    runner.run()
+    assert runner.asked == list(TESTS), "what passed on another state counts for nothing"
 
 
-def test_the_commit_on_record_is_the_one_that_the_run_began_with(root: Path, began: Path) -> None:
-    begin(root, began)
-    (root / "iso/build").write_text("two\n")
-    git(root, "commit", "--all", "--quiet", "--message", "two")
-    record(DAY, root, began)
+def test_a_file_that_failed_keeps_the_run_from_the_record_and_alone_is_run_again(root: Path, runner: Runner) -> None:
+    assert runner.run(statuses={"test_other.py": 1}) == ["test_other.py"]
     assert not summary(root)[1]
+    assert runner.run(statuses={"test_other.py": NOTHING_TO_RUN}) == []
+    assert runner.asked == ["test_other.py"]
+    assert summary(root)[1]
+
+
+@pytest.mark.parametrize("name", ["installer/run/b.py", "iso/build"])
+def test_what_was_tested_before_a_change_is_tested_again(root: Path, runner: Runner, name: str) -> None:
+    runner.run(statuses={"test_other.py": 1})
+    change(root, name)
+    runner.run()
+    assert runner.asked == list(TESTS)
+
+
+def test_a_changed_test_is_run_again_and_the_others_are_not(root: Path, runner: Runner) -> None:
+    runner.run()
+    change(root, "tests/vm/test_boot.py")
+    runner.run()
+    assert runner.asked == ["test_boot.py"]
 
 
 def test_a_commit_of_another_repository_is_none(root: Path) -> None:

@@ -58,10 +58,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(here) and item.get_closest_marker("vm"):
             item.add_marker(pytest.mark.timeout(LONGEST))
-    items.sort(key=lambda item: _rank(item.path) if item.path.is_relative_to(here) else -1)
+    items.sort(key=lambda item: rank(item.path) if item.path.is_relative_to(here) else -1)
 
 
-def _rank(path: Path) -> int:
+def rank(path: Path) -> int:
+    """Return the place of a file of tests among the others."""
     name = path.stem.removeprefix("test_")
     return ORDER.index(name) if name in ORDER else len(ORDER)
 
