@@ -48,7 +48,8 @@ def prepared(
     recipe["unattended"] = unattended
     recipe["after"] = after
     for role, serial in serials.items():
-        recipe["disks"][role] = {"serial": serial}
+        # Inline: tomlkit moves a table to the end, and the first disk would be the last.
+        recipe["disks"][role] = tomlkit.inline_table().add("serial", serial)
     arguments = [*recipe["boot"]["arguments"], "console=tty0", "console=ttyS0,115200"]
     recipe["boot"]["arguments"] = arguments
     if change:
