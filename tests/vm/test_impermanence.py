@@ -28,7 +28,7 @@ STATE = {
     "state": "systemctl is-system-running --wait",
     "failed": "systemctl --failed --no-legend --plain",
     "snapshots": "zfs list -H -t snapshot -o name rpool/local/root",
-    "canaries": "ls -d /canary /etc/canary /persist/canary /home/canary /var/log/canary /usr/local/canary 2> /dev/null",
+    "canaries": "ls -d1 /canary /etc/canary /persist/canary /home/canary /var/log/canary /usr/local/canary 2> /dev/null",
     "identity": IDENTITY,
     "kept": "findmnt --noheadings --output SOURCE /etc/ssh",
     "kernel": "grep -o 'BOOT_IMAGE=[^ ]*' /proc/cmdline",
