@@ -23,19 +23,20 @@ NEXT_ENTRY = "\x0e"
 """Control and n: one entry down in GRUB's menu."""
 
 IDENTITY = "cat /etc/machine-id; hostid; sha256sum /etc/ssh/ssh_host_*_key"
+PLACES = "/canary /etc/canary /persist/canary /home/canary /var/log/canary /usr/local/canary"
 STATE = {
     "how": "cat /run/zroot-persist",
     "state": "systemctl is-system-running --wait",
     "failed": "systemctl --failed --no-legend --plain",
     "snapshots": "zfs list -H -t snapshot -o name rpool/local/root",
-    "canaries": "ls -d1 /canary /etc/canary /persist/canary /home/canary /var/log/canary /usr/local/canary 2> /dev/null",
+    "canaries": f"ls -d1 {PLACES} 2> /dev/null",
     "identity": IDENTITY,
     "kept": "findmnt --noheadings --output SOURCE /etc/ssh",
     "kernel": "grep -o 'BOOT_IMAGE=[^ ]*' /proc/cmdline",
     "modules": "ls /usr/lib/modules",
     "anna": "id -un 4711; grep -c '^anna:[$]' /etc/shadow",
 }
-CANARIES = "touch /canary /etc/canary /persist/canary /home/canary /var/log/canary /usr/local/canary"
+CANARIES = f"touch {PLACES}"
 STAY = "/home/canary\n/persist/canary\n/usr/local/canary\n/var/log/canary"
 
 # Another kernel without a network: the same one under another version. It loads the modules of the version that it was

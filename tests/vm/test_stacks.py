@@ -14,7 +14,7 @@ from installer.machine.model import Machine as Host
 from installer.plan.layout import Layout
 from installer.plan.names import TARGET
 from installer.recipe.load import parse
-from installer.recipe.model import CryptKind, Pool, Recipe
+from installer.recipe.model import Crypt, CryptKind, Pool, Recipe
 from tests.vm import storage
 from tests.vm.serial import Console
 from tests.vm.storage import DISKS, apply, passphrase, secrets_of
@@ -40,6 +40,7 @@ def test_stack_is_made_closed_and_importable_again(live: Console, stack: Path) -
     apply(live, stack)
     assert live.output("ls /dev/mapper") == "control", "a mapping is still open"
     assert live.output("zpool list -H -o name") == "", "the pool is still imported"
+    assert live.output("sed -n '/^md/p' /proc/mdstat") == "", "an array still runs"
     assert_importable(live, stack)
 
 
@@ -58,14 +59,18 @@ def assert_importable(live: Console, stack: Path) -> None:
     opened = []
     for layer in layout.order:
         kind, name = layer.split(".", 1)
-        if kind == "crypt":
+        if kind == "raid":
+            array, members = layout.members(layer)[0].path, layout.members(layout.recipe.raid[name].over)
+            live.output(f"mdadm --assemble {array} {' '.join(member.path for member in members)}", within=300)
+            opened.append(f"mdadm --stop {array}")
+        elif kind == "crypt":
             crypt = layout.recipe.crypt[name]
-            # A key file of a TrueCrypt volume is something else, and its passphrase a line.
-            how = "--type tcrypt --disable-veracrypt" if crypt.kind is CryptKind.TCRYPT else "--key-file -"
             for below, device in zip(layout.members(crypt.over), layout.members(layer), strict=True):
-                typed = passphrase(stack, crypt.secret)
-                live.output(f"{typed} | cryptsetup open {how} {below.path} {device.name}", within=300)
+                live.output(f"{unlocking(stack, layout, crypt)} {below.path} {device.name}", within=300)
                 opened.append(f"cryptsetup close {device.name}")
+                if crypt.recovery:
+                    recovery = passphrase(stack, crypt.recovery)
+                    live.output(f"{recovery} | cryptsetup open --test-passphrase --key-file - {below.path}", within=300)
         elif kind == "pool":
             live.output(f"zpool import -d /dev/mapper -d /dev/disk/by-id -N -R {TARGET} {name}", within=300)
             opened.append(f"zpool export {name}")
@@ -74,6 +79,16 @@ def assert_importable(live: Console, stack: Path) -> None:
                 live.output("zfs mount -a")
     for command in reversed(opened):
         live.output(command, within=300)
+
+
+def unlocking(stack: Path, layout: Layout, crypt: Crypt) -> str:
+    """Return the command that opens a member by hand; the device and its mapping are still to be named."""
+    if crypt.key and crypt.key_size:
+        key = layout.members(crypt.key)[0].path
+        return f"cryptsetup open --key-file {key} --keyfile-size {int(crypt.key_size)}"
+    # A key file of a TrueCrypt volume is something else, and its passphrase a line.
+    how = "--type tcrypt --disable-veracrypt" if crypt.kind is CryptKind.TCRYPT else "--key-file -"
+    return f"{passphrase(stack, crypt.secret)} | cryptsetup open {how}"
 
 
 def laid_out(recipe: Recipe) -> Layout:
