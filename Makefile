@@ -9,7 +9,7 @@ BIN := .venv/bin
 RUN := $(BIN)/python -m
 PYTEST := $(RUN) pytest
 # Minutes after which no further VM test is started, so that CI ends in time; test-all has no limit.
-VM_BUDGET ?= 60
+VM_BUDGET ?= 65
 # Once more only where the emulator itself failed: tests/vm/serial.py says how that is known.
 EMULATED := --reruns 1 --only-rerun "the emulator lost a race"
 
