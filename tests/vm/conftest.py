@@ -107,6 +107,6 @@ def boots(installed: Installs) -> Boots:
     @cache
     def boots_once(firmware: Firmware) -> Findings:
         copy = installed(firmware).copy("healthy")
-        return guest.boot(copy.machine("boot"), {**guest.HEALTH, **guest.IDENTITY})
+        return guest.boot(copy.machine("boot"), {**guest.HEALTH, **guest.IDENTITY, **guest.PACKAGES})
 
     return boots_once

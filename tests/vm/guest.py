@@ -38,6 +38,10 @@ IDENTITY = {
 }
 
 
+PACKAGES = {"packages": "dpkg --verify"}
+"""Reads every file of the system: a minute or two."""
+
+
 @dataclass(frozen=True)
 class Findings:
     """A boot as it was seen from outside, and the answers to the questions asked after login."""
