@@ -40,12 +40,24 @@ def test_panic_ends_the_wait_at_once(ends: tuple[Console, socket.socket]) -> Non
         console.wait_for("login:", within=60)
 
 
-def test_panic_of_the_emulator_is_told_from_others(ends: tuple[Console, socket.socket], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("line", "emulators"),
+    [
+        ("[ 1.0] Oops: int3: 0000 [#1] PREEMPT SMP NOPTI", True),
+        ("[ 10.7] RSP: 0000:ff7931f4c04cbbf0 EFLAGS: c1935e42", True),
+        ("[ 10.7] RSP: 0018:ffffb0a3c0013e60 EFLAGS: 00010246", False),
+        ("[ 10.7] RSP: 0018:ffffb0a3c0013e60 EFLAGS: 003f0246", False),
+    ],
+)
+def test_panic_of_the_emulator_is_told_from_others(
+    ends: tuple[Console, socket.socket], tmp_path: Path, line: str, *, emulators: bool
+) -> None:
     console, machine = ends
-    (tmp_path / "console.log").write_text("[ 1.0] Oops: int3: 0000 [#1] PREEMPT SMP NOPTI\n")
+    (tmp_path / "console.log").write_text(f"{line}\n")
     machine.sendall(b"[ 1.0] Kernel panic - not syncing: Fatal exception in interrupt\r\n")
-    with pytest.raises(ConsoleError, match="the emulator lost a race"):
+    with pytest.raises(ConsoleError) as error:
         console.wait_for("login:", within=60)
+    assert ("the emulator lost a race" in str(error.value)) == emulators
 
 
 def test_machine_that_goes_off_ends_the_wait(ends: tuple[Console, socket.socket]) -> None:
