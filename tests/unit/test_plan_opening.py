@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from installer.plan.opening import escaped, in_initramfs, key_target, systemd_properties
 from installer.plan.operation import Plan, WriteFile
 from tests.unit.plans import MIRROR, layout, machine, operation, plan, recipe
 
+ROOT = Path(__file__).parents[2]
 VAULT = """
 [[pool.rpool.dataset]]
 name = "pvol"
@@ -159,3 +162,17 @@ def test_root_pool_and_storage_alone_have_no_such_properties() -> None:
         )
         == {}
     )
+
+
+def test_no_drop_in_hides_one_of_its_template() -> None:
+    """systemd takes one file of a name, whether it is meant for the instance or for the template."""
+    units = ROOT / "iso/target/usr/lib/systemd/system"
+    templates = {path.name for path in units.glob("*@.*.d/*.conf")}
+    assert templates
+    made = plan(body(crypt(), DATA, VAULT), machine())
+    actions = [operation.action for operation in made.operations]
+    written_here = {
+        Path(action.path).name for action in actions if isinstance(action, WriteFile) and "@" in action.path
+    }
+    assert written_here
+    assert not templates & written_here
