@@ -39,7 +39,7 @@ IDENTITY = {
 
 
 PACKAGES = {"packages": "dpkg --verify"}
-"""Reads every file of the system: a minute or two."""
+"""Reads every file of the system."""
 
 
 @dataclass(frozen=True)
