@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.vm.full_run import NOTHING_TO_RUN, RECORD, full_run, summary
+from tests.vm.full_run import NOTHING_TO_RUN, PASSED, RECORD, full_run, summary
 
 DAY = datetime.date(2026, 3, 1)
 TESTS = ("test_boot.py", "test_other.py")
@@ -29,17 +29,17 @@ def change(root: Path, name: str, *, commit: bool = True) -> None:
 class Runner:
     """Runs nothing: says which files it was asked for, and fails those that it is told to fail."""
 
-    def __init__(self, root: Path, passed: Path) -> None:
-        self.root, self.passed = root, passed
+    def __init__(self, root: Path) -> None:
+        self.root = root
         self.asked: list[str] = []
 
-    def run(self, *, statuses: dict[str, int] | None = None) -> list[str]:
+    def run(self, *only: str, statuses: dict[str, int] | None = None) -> list[str]:
         def run(file: Path) -> int:
             self.asked.append(file.name)
             return (statuses or {}).get(file.name, 0)
 
         self.asked = []
-        return full_run(DAY, self.root, self.passed, run)
+        return full_run(DAY, self.root, run, only)
 
 
 @pytest.fixture
@@ -55,8 +55,8 @@ def root(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def runner(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Runner:
-    return Runner(root, tmp_path_factory.mktemp("cache") / "passed")
+def runner(root: Path) -> Runner:
+    return Runner(root)
 
 
 def test_without_a_record_the_summary_fails(root: Path) -> None:
@@ -116,6 +116,26 @@ def test_a_changed_test_is_run_again_and_the_others_are_not(root: Path, runner: 
     change(root, "tests/vm/test_boot.py")
     runner.run()
     assert runner.asked == ["test_boot.py"]
+
+
+def test_a_sitting_may_be_some_of_the_files(root: Path, runner: Runner) -> None:
+    runner.run("test_other.py")
+    assert runner.asked == ["test_other.py"]
+    assert not summary(root)[1]
+    runner.run()
+    assert runner.asked == ["test_boot.py"]
+    assert summary(root)[1]
+
+
+def test_what_has_passed_goes_along_with_the_repository(root: Path, runner: Runner, tmp_path: Path) -> None:
+    runner.run(statuses={"test_other.py": 1})
+    git(root, "add", PASSED)
+    git(root, "commit", "--quiet", "--message", "so far")
+    elsewhere = tmp_path / "elsewhere"
+    git(root, "clone", "--quiet", str(root), str(elsewhere))
+    there = Runner(elsewhere)
+    there.run()
+    assert there.asked == ["test_other.py"]
 
 
 def test_a_commit_of_another_repository_is_none(root: Path) -> None:

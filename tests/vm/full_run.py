@@ -1,8 +1,11 @@
 """`make test-all`: every test in a virtual machine, file by file, in as many sittings as it takes; and its record.
 
 A file that has passed is not run again while it, and what decides about installed systems, is as it was: hours of
-emulation end in a power cut, or in a test that fails, sooner than in a record. When every file has passed, commit and
-day go on record. The status is 1 without a record, or if what it tested is no longer what there is.
+emulation end in a power cut, or in a test that fails, sooner than in a record. What has passed is kept in the
+repository, so that the next sitting may be on another machine. When every file has passed, commit and day go on
+record. The status is 1 without a record, or if what it tested is no longer what there is.
+
+With names, `python -m tests.vm.full_run test_boot.py ...`, a sitting is those files alone.
 """
 
 from __future__ import annotations
@@ -11,16 +14,16 @@ import datetime
 import hashlib
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from tests.vm.conftest import rank
-from tests.vm.places import CACHE, ROOT
+from tests.vm.places import ROOT
 
 RECORD = "tests/vm/LAST-FULL-RUN"
 """Kept in the repository: a line with the commit and the day."""
-PASSED = CACHE / "full-run-passed"
-"""A line for each file that has passed: what it was run on, and its name."""
+PASSED = "tests/vm/FULL-RUN-SO-FAR"
+"""Kept in the repository too: a line for each file that has passed, with what it was run on and the day."""
 TESTED = ("installer/plan", "installer/run", "iso")
 FILES = "tests/vm/test_*.py"
 SHOWN = 10
@@ -36,24 +39,23 @@ def run_file(file: Path) -> int:
     return subprocess.run([sys.executable, "-m", "pytest", *once_more, "-m", "vm", str(file)], check=False).returncode
 
 
-def full_run(today: datetime.date, root: Path = ROOT, passed: Path = PASSED, run: Run = run_file) -> list[str]:
+def full_run(today: datetime.date, root: Path = ROOT, run: Run = run_file, only: Collection[str] = ()) -> list[str]:
     """Run what has not passed yet, put it on record if nothing is left, and return the files that failed."""
     commit = _git(root, "rev-parse", "HEAD").strip()
     different = changed("HEAD", root=root)
     if different:
         print(f"This run will not be on record: {listed(different)} differ from the last commit.", flush=True)
     failed = []
-    for file in sorted(root.glob(FILES), key=rank):
-        line = f"{_state(file, root=root)} {file.name}"
-        if not different and passed.exists() and line in passed.read_text().splitlines():
+    for file in _files(root):
+        if only and file.name not in only:
+            continue
+        if not different and file.name in _passed(root):
             print(f"{file.name} has passed before.", flush=True)
         elif run(file) not in (0, NOTHING_TO_RUN):
             failed.append(file.name)
         elif not different:
-            passed.parent.mkdir(parents=True, exist_ok=True)
-            with passed.open("a") as lines:
-                lines.write(f"{line}\n")
-    if not failed and not different:
+            _note(root, file, today)
+    if not different and len(_passed(root)) == len(_files(root)):
         (root / RECORD).write_text(f"{commit} {today:%Y-%m-%d}\n")
     return failed
 
@@ -87,6 +89,28 @@ def listed(names: list[str]) -> str:
     return ", ".join(names[:SHOWN]) + more
 
 
+def _files(root: Path) -> list[Path]:
+    return sorted(root.glob(FILES), key=lambda file: (rank(file), file.name))
+
+
+def _passed(root: Path) -> dict[str, str]:
+    """Return the lines of the files that have passed as they are, and on what there is, by name."""
+    if not (root / PASSED).exists():
+        return {}
+    lines = {line.split()[0]: line for line in (root / PASSED).read_text().splitlines()}
+    return {
+        file.name: lines[file.name]
+        for file in _files(root)
+        if lines.get(file.name, "").split()[1:2] == [_state(file, root=root)]
+    }
+
+
+def _note(root: Path, file: Path, today: datetime.date) -> None:
+    """Write down that a file has passed, and forget what passed on another state."""
+    lines = {**_passed(root), file.name: f"{file.name} {_state(file, root=root)} {today:%Y-%m-%d}"}
+    (root / PASSED).write_text("".join(f"{line}\n" for _, line in sorted(lines.items())))
+
+
 def _state(file: Path, *, root: Path) -> str:
     """Return one word for a test's file and everything it is run on."""
     tested = _git(root, "ls-tree", "HEAD", *TESTED).encode()
@@ -98,10 +122,16 @@ def _git(root: Path, *arguments: str) -> str:
 
 
 def main() -> int:
-    """Run everything and print what failed and what is on record."""
-    failed = full_run(datetime.datetime.now(datetime.UTC).date())
+    """Run what is named, or everything, and print what failed, what is left and what is on record."""
+    files = {file.name for file in _files(ROOT)}
+    if unknown := set(sys.argv[1:]) - files:
+        print(f"Not among the tests in virtual machines: {', '.join(sorted(unknown))}.", file=sys.stderr)
+        return 2
+    failed = full_run(datetime.datetime.now(datetime.UTC).date(), only=sys.argv[1:])
+    left = sorted(files - set(_passed(ROOT)))
+    print(f"Failed: {', '.join(failed)}." if failed else "Nothing failed.")
+    print(f"Not passed yet, {len(left)} of {len(files)}: {', '.join(left)}." if left else "Every file has passed.")
     text, current = summary()
-    print(f"Failed: {', '.join(failed)}." if failed else "Every file has passed.")
     print(text)
     return 1 if failed or not current else 0
 
