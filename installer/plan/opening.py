@@ -3,11 +3,12 @@
 Encrypted members are systemd's, by crypttab; zroot-pool@.service (iso/target) imports a pool over them; the ZFS mount
 generator's units load keys and mount, told by properties what belongs to what. Nothing of it can end a boot: whatever
 is not opened in time stays closed, and starting one target opens it later: zroot-pool@POOL or zroot-key@DATASET.
+Nothing else asks for a passphrase again: a login starts what its home lies on, and would wait for the prompt.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from installer.plan.layout import Device, Layout, mountpoint, pool_mountpoint
 from installer.plan.names import TARGET, partition_path
@@ -145,22 +146,37 @@ def encrypted_later(layout: Layout) -> Iterator[tuple[str, NativeEncryption]]:
 
 
 def _pool(layout: Layout, pool: str) -> list[Operation]:
-    """A drop-in names what the pool lies on; enabling makes the boot start it."""
+    """Drop-ins name what the pool lies on and what its target opens; enabling makes the boot start it."""
     layer, unit, target = Layer.SYSTEM, pool_unit(pool), pool_target(pool)
+    below = [layer for over in stack.under_pool(layout.recipe, pool) for layer in _below(layout, over)]
+    # Wanted and not required: with one of them missing, a redundant pool is imported all the same.
+    opened = [f"Wants={unit}" for unit in _crypt_units(layout, below)]
+    files = {
+        unit: (f"Say what the pool {pool} lies on", _drop_in(layout, pool, below)),
+        target: (f"Say what is opened for the pool {pool}", _sections(Unit=opened)),
+    }
+    enabling = command("systemctl", "--quiet", f"--root={TARGET}", "enable", target)
     return [
-        target_file(layer, f"{UNITS}/{unit}.d/zroot.conf", f"Say what the pool {pool} lies on", _drop_in(layout, pool)),
-        programs(
-            layer,
-            f"enable/{target}",
-            f"Import the pool {pool} at every start",
-            command("systemctl", "--quiet", f"--root={TARGET}", "enable", target),
+        *(
+            target_file(layer, f"{UNITS}/{name}.d/zroot.conf", title, content)
+            for name, (title, content) in files.items()
+            if content
         ),
+        programs(layer, f"enable/{target}", f"Import the pool {pool} at every start", enabling),
     ]
 
 
-def _drop_in(layout: Layout, pool: str) -> str:
-    below = [layer for over in stack.under_pool(layout.recipe, pool) for layer in _below(layout, over)]
-    needs = [line for kind, name in _split(below) for line in _needs(layout, kind, name)]
+def _crypt_units(layout: Layout, below: Iterable[str]) -> list[str]:
+    """Name the units that open encrypted members in the running system."""
+    layers = [
+        name for kind, name in _split(dict.fromkeys(below)) if kind == "crypt" and name not in in_initramfs(layout)
+    ]
+    return [crypt_unit(device.name) for name in layers for device in layout.members(f"crypt.{name}")]
+
+
+def _drop_in(layout: Layout, pool: str, below: Sequence[str]) -> str:
+    needs = [f"After={unit}" for unit in _crypt_units(layout, below)]
+    needs += [line for kind, name in _split(below) for line in _needs(layout, kind, name)]
     devices = " ".join(labelled(device).removeprefix(TARGET) for device in layout.pool_members(pool))
     # Only its own: another pool of the same name on other disks is left alone.
     service = [f"Environment=ZROOT_WAIT={layout.recipe.boot.wait}", _environment("ZROOT_DEVICES", devices)]
@@ -173,11 +189,7 @@ def _split(layers: Iterable[str]) -> list[tuple[str, str]]:
 
 
 def _needs(layout: Layout, kind: str, name: str) -> list[str]:
-    """Return the lines by which a pool's unit waits for a layer below it."""
-    if kind == "crypt" and name not in in_initramfs(layout):
-        units = [crypt_unit(device.name) for device in layout.members(f"crypt.{name}")]
-        # Wanted and not required: with one of them missing, a redundant pool is imported all the same.
-        return [line for unit in units for line in (f"Wants={unit}", f"After={unit}")]
+    """Return the lines by which a pool's unit waits for what it has on another pool."""
     if kind == "file":
         return [f"RequiresMountsFor={layout.recipe.file[name].folder}"]
     if kind == "zvol" and (lower := name.partition("/")[0]) != layout.root_pool:

@@ -110,13 +110,17 @@ def test_crypttab_asks_for_a_bounded_time_and_holds_up_nothing() -> None:
     assert not any("device-timeout" in line for line in files), "a file is no device"
 
 
-def test_the_unit_of_a_pool_waits_for_what_it_lies_on() -> None:
+def test_the_unit_of_a_pool_waits_for_what_it_lies_on_and_its_target_alone_opens_that() -> None:
+    """What a login starts because the home lies on the pool must not end at a prompt."""
     made = plan(body(VAULT, FILES), machine())
-    folder = "/etc/systemd/system/zroot-pool@{}.service.d/zroot.conf"
-    vault = written(made, folder.format("anna"))
-    assert "Wants=systemd-cryptsetup@vault.service\nAfter=systemd-cryptsetup@vault.service\n" in vault
+    folder = "/etc/systemd/system/zroot-pool@{}.d/zroot.conf"
+    vault = written(made, folder.format("anna.service"))
+    assert "\nAfter=systemd-cryptsetup@vault.service\n" in vault
+    assert "Wants=" not in vault
+    assert written(made, folder.format("anna.target")) == "[Unit]\nWants=systemd-cryptsetup@vault.service\n"
+    assert written(made, folder.format("szpool.target")).count("Wants=") == 3
     assert 'Environment="ZROOT_DEVICES=/dev/mapper/vault"' in vault
-    files = written(made, folder.format("szpool"))
+    files = written(made, folder.format("szpool.service"))
     assert r"After=systemd-cryptsetup@sz\x2d3.service" in files
     assert "RequiresMountsFor=/srv/files" in files
     assert "Requires=systemd-cryptsetup" not in files, "a damaged file is done without"

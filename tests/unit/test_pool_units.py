@@ -14,6 +14,7 @@ sleep() { command sleep 0.05; }
 systemctl() {
     case $* in
         *is-active*) [[ -e $root/zed ]] ;;
+        *list-jobs*) echo -n "$JOBS" ;;
         *) [[ " $LOCKED " == *" ${3#systemd-cryptsetup@} "* ]] ;;
     esac
 }
@@ -64,12 +65,17 @@ class Outcome:
 def run(folder: Path, script: str, *arguments: str, **environment: str) -> Outcome:
     """Run a script of the target in a folder that stands for the machine."""
     text = (TARGET / "usr/lib/zroot" / script).read_text().replace(". /usr/lib/zroot/say\n", TOOLS)
-    places = {"/proc/spl/kstat/zfs": "kstat", "/etc/zfs/zfs-list.cache": "lists", "/dev/mapper": "mapper"}
+    places = {
+        "/proc/spl/kstat/zfs": "kstat",
+        "/etc/zfs/zfs-list.cache": "lists",
+        "/dev/mapper": "mapper",
+        "/run/zroot": "run",
+    }
     for path, name in places.items():
         text = text.replace(f"{path}/", f"{folder}/{name}/")
     done = subprocess.run(
         ["bash", "-c", text, script, *arguments],
-        env={"PATH": "/usr/bin:/bin", "root": str(folder), "LOCKED": "", **environment},
+        env={"PATH": "/usr/bin:/bin", "root": str(folder), "LOCKED": "", "JOBS": "", **environment},
         capture_output=True,
         text=True,
         timeout=60,
@@ -167,3 +173,14 @@ def test_nobody_there_ends_in_words(tmp_path: Path) -> None:
     assert done.status == 1
     assert "tank/data stays locked (a.service waits for it)" in done.said()
     assert "sudo systemctl start zroot-key@tank-data.target" in done.said()
+
+
+def test_who_logs_in_is_not_asked_again_and_who_starts_a_target_is(tmp_path: Path) -> None:
+    """Every login starts what the home lies on."""
+    ask(tmp_path, ZROOT_SERVICES="a.service")
+    login = ask(tmp_path, "right")
+    assert login.status == 1
+    assert not login.said()
+    assert not any(line.startswith("asks") for line in login.lines)
+    assert "sudo systemctl start zroot-key@tank-data.target" in login.lines[0]
+    assert ask(tmp_path, "right", JOBS="12 zroot-key@tank-data.target start waiting").status == 0

@@ -480,17 +480,11 @@ test -s /mnt/zroot/etc/zfs/zfs-list.cache/szpool
 mkdir -p /mnt/zroot/etc/systemd/system/zroot-pool@szpool.service.d
 cat >/mnt/zroot/etc/systemd/system/zroot-pool@szpool.service.d/zroot.conf <<'END'
 [Unit]
-Wants=systemd-cryptsetup@szpool\x2d1.service
 After=systemd-cryptsetup@szpool\x2d1.service
-Wants=systemd-cryptsetup@szpool\x2d2.service
 After=systemd-cryptsetup@szpool\x2d2.service
-Wants=systemd-cryptsetup@szpool\x2d3.service
 After=systemd-cryptsetup@szpool\x2d3.service
-Wants=systemd-cryptsetup@szpool\x2d4.service
 After=systemd-cryptsetup@szpool\x2d4.service
-Wants=systemd-cryptsetup@szpool\x2d5.service
 After=systemd-cryptsetup@szpool\x2d5.service
-Wants=systemd-cryptsetup@szpool\x2d6.service
 After=systemd-cryptsetup@szpool\x2d6.service
 RequiresMountsFor=/srv/szpools
 
@@ -499,6 +493,19 @@ Environment=ZROOT_WAIT=20
 Environment="ZROOT_DEVICES=/dev/mapper/szpool-1 /dev/mapper/szpool-2 /dev/mapper/szpool-3 /dev/mapper/szpool-4 /dev/mapper/szpool-5 /dev/mapper/szpool-6"
 END
 chmod 0644 /mnt/zroot/etc/systemd/system/zroot-pool@szpool.service.d/zroot.conf
+
+# Say what is opened for the pool szpool
+mkdir -p /mnt/zroot/etc/systemd/system/zroot-pool@szpool.target.d
+cat >/mnt/zroot/etc/systemd/system/zroot-pool@szpool.target.d/zroot.conf <<'END'
+[Unit]
+Wants=systemd-cryptsetup@szpool\x2d1.service
+Wants=systemd-cryptsetup@szpool\x2d2.service
+Wants=systemd-cryptsetup@szpool\x2d3.service
+Wants=systemd-cryptsetup@szpool\x2d4.service
+Wants=systemd-cryptsetup@szpool\x2d5.service
+Wants=systemd-cryptsetup@szpool\x2d6.service
+END
+chmod 0644 /mnt/zroot/etc/systemd/system/zroot-pool@szpool.target.d/zroot.conf
 
 # Import the pool szpool at every start
 systemctl --quiet --root=/mnt/zroot enable zroot-pool@szpool.target

@@ -402,7 +402,6 @@ test -s /mnt/zroot/etc/zfs/zfs-list.cache/user
 mkdir -p /mnt/zroot/etc/systemd/system/zroot-pool@user.service.d
 cat >/mnt/zroot/etc/systemd/system/zroot-pool@user.service.d/zroot.conf <<'END'
 [Unit]
-Wants=systemd-cryptsetup@vault.service
 After=systemd-cryptsetup@vault.service
 
 [Service]
@@ -410,6 +409,14 @@ Environment=ZROOT_WAIT=20
 Environment="ZROOT_DEVICES=/dev/mapper/vault"
 END
 chmod 0644 /mnt/zroot/etc/systemd/system/zroot-pool@user.service.d/zroot.conf
+
+# Say what is opened for the pool user
+mkdir -p /mnt/zroot/etc/systemd/system/zroot-pool@user.target.d
+cat >/mnt/zroot/etc/systemd/system/zroot-pool@user.target.d/zroot.conf <<'END'
+[Unit]
+Wants=systemd-cryptsetup@vault.service
+END
+chmod 0644 /mnt/zroot/etc/systemd/system/zroot-pool@user.target.d/zroot.conf
 
 # Import the pool user at every start
 systemctl --quiet --root=/mnt/zroot enable zroot-pool@user.target
