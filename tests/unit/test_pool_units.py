@@ -6,6 +6,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 TARGET = Path(__file__).parents[2] / "iso/target"
 TOOLS = r"""
 say() { echo "says: $*"; }
@@ -33,6 +35,8 @@ zpool() {
             [[ -e $root/zed ]] && echo > $root/lists/tank
             true
             ;;
+        get) grep "$5" $root/properties 2> /dev/null | cut -d ' ' -f 2 ;;
+        online) echo "zpool $*" ;;
     esac
 }
 zfs() {
@@ -102,14 +106,26 @@ def imported(folder: Path) -> str:
 def test_a_pool_is_imported_from_its_own_devices_and_not_kept_in_the_cache_file(tmp_path: Path) -> None:
     done = import_tank(tmp_path, "mapper/a", "mapper/b")
     assert done == Outcome(0, [])
-    assert imported(tmp_path) == "import -N -o cachefile=none -d mapper/a -d mapper/b tank"
+    assert imported(tmp_path) == "import -N -o cachefile=none -dmapper/a -dmapper/b tank"
+
+
+def test_a_pool_whose_members_got_larger_grows_if_it_is_to(tmp_path: Path) -> None:
+    (tmp_path / "properties").write_text("autoexpand on\nexpandsize 128M\n")
+    done = import_tank(tmp_path, "mapper/a", "mapper/b")
+    assert done == Outcome(0, ["zpool online -e tank mapper/a", "zpool online -e tank mapper/b"])
+
+
+@pytest.mark.parametrize("properties", ["autoexpand off\nexpandsize 128M\n", "autoexpand on\nexpandsize -\n"])
+def test_other_pools_keep_their_size(tmp_path: Path, properties: str) -> None:
+    (tmp_path / "properties").write_text(properties)
+    assert import_tank(tmp_path, "mapper/a", "mapper/b") == Outcome(0, [])
 
 
 def test_a_missing_member_is_waited_for_and_named(tmp_path: Path) -> None:
     done = import_tank(tmp_path, "mapper/a")
     assert done.status == 0
     assert done.lines == ["says: importing tank without b"]
-    assert imported(tmp_path) == "import -N -o cachefile=none -d mapper/a tank"
+    assert imported(tmp_path) == "import -N -o cachefile=none -dmapper/a tank"
 
 
 def test_a_locked_member_is_not_waited_for(tmp_path: Path) -> None:
