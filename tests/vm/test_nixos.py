@@ -27,7 +27,7 @@ OPEN = f"cryptsetup open --key-file - {DISKS}A-part2 cryptroot-a"
 STUB = """#!/bin/sh
 set -e
 echo "$@" > /tmp/arguments
-findmnt --list --noheadings --output TARGET,SOURCE | grep ' *^/mnt' > /tmp/mounts
+findmnt --list --noheadings --output TARGET,SOURCE | grep '^/mnt' > /tmp/mounts
 cp /mnt/etc/nixos/*.nix /tmp
 touch /mnt/left-by-the-installation /mnt/etc/nixos/kept
 """
