@@ -119,10 +119,19 @@ def test_truecrypt_second_pool_of_the_same_name(live: Console) -> None:
     take_down(live, "ABCD")
 
 
+def create_tank(live: Console, vdevs: str) -> None:
+    """Make a pool of whole disks on which another was.
+
+    zpool waits for the links to its new partitions, and takes those of the pool before for them, which udev is about to
+    make anew: "no such pool or dataset" on a slow machine. So they go first.
+    """
+    live.output(f"for disk in {DISKS}?; do sgdisk --zap-all $disk; done && udevadm settle", within=300)
+    live.output(f"zpool create -f -R /mnt tank {vdevs}", within=300)
+
+
 @pytest.mark.parametrize(("kind", "disks"), [("raidz1", "ABC"), ("raidz2", "ABCD"), ("raidz3", "ABCD")])
 def test_drill_repairs_a_raidz(live: Console, kind: str, disks: str) -> None:
-    live.output("udevadm settle", within=300)
-    live.output(f"zpool create -f -R /mnt tank {kind} {' '.join(DISKS + disk for disk in disks)}", within=300)
+    create_tank(live, f"{kind} {' '.join(DISKS + disk for disk in disks)}")
     said = live.output("zroot drill tank --yes-damage tank", within=INSTALL)
     assert re.search(r"([1-9]\d*) of \1 bytes are whole again", said), said
     live.output("zpool destroy tank", within=300)
@@ -131,15 +140,14 @@ def test_drill_repairs_a_raidz(live: Console, kind: str, disks: str) -> None:
 @pytest.mark.parametrize(
     ("vdevs", "words"),
     [
-        (f"tank draid1 {DISKS}A {DISKS}B {DISKS}C", "is a draid"),
-        (f"tank {DISKS}A {DISKS}B", "has no redundancy"),
-        (f"tank mirror {DISKS}A {DISKS}B && zpool set bootfs=tank tank", "root pool"),
+        (f"draid1 {DISKS}A {DISKS}B {DISKS}C", "is a draid"),
+        (f"{DISKS}A {DISKS}B", "has no redundancy"),
+        (f"mirror {DISKS}A {DISKS}B && zpool set bootfs=tank tank", "root pool"),
     ],
     ids=["draid", "stripe", "root"],
 )
 def test_drill_refuses(live: Console, vdevs: str, words: str) -> None:
-    live.output("udevadm settle", within=300)  # the partitions of the pool before
-    live.output(f"zpool create -f -R /mnt {vdevs}", within=300)
+    create_tank(live, vdevs)
     refused = live.run("zroot drill tank --yes-damage tank", within=300)
     assert refused.status == 2, refused.output
     assert words in refused.output
