@@ -5,7 +5,8 @@ emulation end in a power cut, or in a test that fails, sooner than in a record. 
 repository, so that the next sitting may be on another machine. When every file has passed, commit and day go on
 record. The status is 1 without a record, or if what it tested is no longer what there is.
 
-With names, `python -m tests.vm.full_run test_boot.py ...`, a sitting is those files alone.
+With names, `python -m tests.vm.full_run test_boot.py ...`, a sitting is those files alone. Run `make iso` before, as
+`make test-all` does: what has passed is said of what is committed, and not of an image from earlier.
 """
 
 from __future__ import annotations

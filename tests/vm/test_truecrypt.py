@@ -122,8 +122,9 @@ def test_truecrypt_second_pool_of_the_same_name(live: Console) -> None:
 def create_tank(live: Console, vdevs: str) -> None:
     """Make a pool of whole disks on which another was.
 
-    zpool waits for the links to its new partitions, and takes those of the pool before for them, which udev is about to
-    make anew: "no such pool or dataset" on a slow machine. So they go first.
+    With the earlier pool's partitions still there, a slow machine answered "no such pool or dataset" once, and "one or
+    more devices is currently unavailable". Supposed, not caught: zpool takes the links to them for those to its new
+    ones, and udev makes all of them anew a moment later. So they go first.
     """
     live.output(f"for disk in {DISKS}?; do sgdisk --zap-all $disk; done && udevadm settle", within=300)
     live.output(f"zpool create -f -R /mnt tank {vdevs}", within=300)
