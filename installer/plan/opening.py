@@ -150,7 +150,7 @@ def _pool(layout: Layout, pool: str) -> list[Operation]:
     layer, unit, target = Layer.SYSTEM, pool_unit(pool), pool_target(pool)
     below = [layer for over in stack.under_pool(layout.recipe, pool) for layer in _below(layout, over)]
     # Wanted and not required: with one of them missing, a redundant pool is imported all the same.
-    opened = [f"Wants={unit}" for unit in _crypt_units(layout, below)]
+    opened = [f"Wants={one}" for one in _crypt_units(layout, below)]
     files = {
         unit: (f"Say what the pool {pool} lies on", _drop_in(layout, pool, below)),
         target: (f"Say what is opened for the pool {pool}", _sections(Unit=opened)),

@@ -49,6 +49,10 @@ class Exchange(Frozen):
     """a plain word: `y`."""
 
 
+OWN_MOUNTS = ("unshare", "--mount", "--")
+"""Before a program that would change how mounts spread: what it does to them stays with it."""
+
+
 class Command(Frozen):
     """One program with its arguments; a `@{name}` in any string is a fact of the plan."""
 
@@ -67,6 +71,12 @@ class Command(Frozen):
     """How often to try again, a second apart, where a tool fails for a moment (udev still holds the device)."""
     timeout: int = 600
     """Seconds after which the program is taken to hang."""
+
+    @property
+    def programs(self) -> tuple[str, ...]:
+        """Return the programs that this machine must have for it."""
+        behind = len(OWN_MOUNTS)
+        return (self.argv[0], self.argv[behind]) if self.argv[:behind] == OWN_MOUNTS else self.argv[:1]
 
 
 class Commands(Frozen):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from installer.plan.layout import Layout
 from installer.plan.names import STATE, TARGET
-from installer.plan.operation import Command, CopyImage, Effect, Layer, Operation, Source
+from installer.plan.operation import OWN_MOUNTS, Command, CopyImage, Effect, Layer, Operation, Source
 from installer.plan.steps import command, in_target, mounted, programs
 from installer.recipe.stack import tarball_address, tarball_on_volume
 
@@ -234,7 +234,10 @@ def _debootstrap(layout: Layout) -> Operation:
         f"Install Debian {system.suite} from {mirror(layout)}",
         # What an attempt left that was cut off; not what is mounted below.
         command("find", TARGET, "-xdev", "-mindepth", "1", "-not", "-type", "d", "-delete"),
+        # mmdebstrap 1.5.7 makes all mounts that it sees private. Were they ours, what is unmounted at the end would
+        # stay mounted for the services of the live system, and the pool busy.
         command(
+            *OWN_MOUNTS,
             "mmdebstrap",
             "--mode=root",
             "--variant=important",

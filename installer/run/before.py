@@ -153,7 +153,8 @@ def _untypeable(recipe: Recipe, secrets: Mapping[str, Secret], *, notice: Callab
 
 def _missing_programs(plan: Plan) -> list[Refusal]:
     actions = [one.action for one in plan.operations if isinstance(one.action, Commands)]
-    programs = {"setpriv", "sync"} | {command.argv[0] for action in actions for command in action.commands}
+    commands = [command for action in actions for command in action.commands]
+    programs = {"setpriv", "sync", *(program for command in commands for program in command.programs)}
     if any(isinstance(one.action, CopyImage) for one in plan.operations):
         programs.add("unsquashfs")
     problems = []

@@ -15,7 +15,8 @@ make_base() {
     echo "$debian $security" > "$1/mirrors"
     # Recommended packages would bring a mail server and a second initramfs generator. The modules are not signed:
     # a key made here would be a secret shared by every system installed from this image, and no build like another.
-    mmdebstrap --mode=root --variant=important --components=main,contrib,non-free-firmware \
+    # It makes all mounts that it sees private (1.5.7): not those of this machine.
+    unshare --mount mmdebstrap --mode=root --variant=important --components=main,contrib,non-free-firmware \
         --include="$(packages | paste --serial --delimiters=,)" \
         --aptopt='APT::Install-Recommends "false"' \
         --setup-hook='mkdir -p "$1/etc/dkms/framework.conf.d"' \

@@ -63,9 +63,16 @@ def test_without_a_mirror_there_is_nothing_to_install_from() -> None:
         recipe(f'{MIRROR}\n[system]\nsource = "debootstrap"\n'), machine(os_mirror="http://deb.example.org/debian")
     )
     own = from_mirror('mirror = "http://own.example.org/debian"', os_mirror="", security_mirror="")
-    (bootstrap,) = [one for one in commands(own, "system/debootstrap") if one.argv[0] == "mmdebstrap"]
+    (bootstrap,) = [one for one in commands(own, "system/debootstrap") if "mmdebstrap" in one.argv]
     security = "deb http://own.example.org/debian-security trixie-security main contrib non-free-firmware"
     assert bootstrap.argv[-1] == security
+
+
+def test_what_mmdebstrap_does_to_mounts_stays_with_it() -> None:
+    """It makes them private; the services of the live system would keep the target mounted, and the pool busy."""
+    (bootstrap,) = [one for one in commands(from_mirror(), "system/debootstrap") if "mmdebstrap" in one.argv]
+    assert bootstrap.argv[:4] == ("unshare", "--mount", "--", "mmdebstrap")
+    assert bootstrap.programs == ("unshare", "mmdebstrap")  # missing ones are named before the first write
 
 
 def test_an_older_release_has_what_became_packages_later_in_other_packages() -> None:
