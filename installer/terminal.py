@@ -6,6 +6,7 @@ import contextlib
 from typing import TextIO
 
 from installer.errors import ZrootError
+from installer.run.consoles import plain
 from installer.run.events import Begun, Ended, Event, Failed, Finished, Notice, Output, Progress, Started
 
 STEP = 10
@@ -32,15 +33,15 @@ class Terminal:
         match event:
             case Begun():
                 self._operations = event.operations
-                return f"{'Going on with' if event.resumed else 'Installing'}: {_plain(event.title)}"
+                return f"{'Going on with' if event.resumed else 'Installing'}: {plain(event.title)}"
             case Started():
                 self._percent = 0
-                return f"[{event.number}/{self._operations}] {_plain(event.title)}"
+                return f"[{event.number}/{self._operations}] {plain(event.title)}"
             case Progress() if event.percent >= self._percent + STEP:
                 self._percent = event.percent
                 return f"    {event.percent} %"
             case Output():
-                return "\n".join(f"    {_plain(line)}" for line in event.lines)
+                return "\n".join(f"    {plain(line)}" for line in event.lines)
             case Finished() if event.seconds >= 1:
                 return f"    done in {event.seconds:.0f} s"
             case Failed():
@@ -51,7 +52,3 @@ class Terminal:
             case Ended() if event.status == "done":
                 return event.words
         return ""
-
-
-def _plain(text: str) -> str:
-    return "".join(char if char.isprintable() else "?" for char in text)

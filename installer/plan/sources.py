@@ -239,6 +239,7 @@ def _debootstrap(layout: Layout) -> Operation:
         command(
             *OWN_MOUNTS,
             "mmdebstrap",
+            "--verbose",
             "--mode=root",
             "--variant=important",
             "--format=directory",

@@ -34,7 +34,7 @@ class Consoles:
     def say(self, text: str) -> None:
         """Print lines, each marked as ours: kernel messages come in between."""
         for line in text.splitlines():
-            content = f"\rzroot: {line}\r\n".encode(errors="replace")
+            content = f"\rzroot: {plain(line)}\r\n".encode(errors="replace")
             for fd in self._fds:
                 with contextlib.suppress(OSError):
                     os.write(fd, content)
@@ -63,3 +63,8 @@ class Consoles:
                 if os.read(fd, 64):
                     return True
         return False
+
+
+def plain(line: str) -> str:
+    """Return a line without what a terminal would obey."""
+    return "".join(char if char.isprintable() else "?" for char in line.expandtabs())

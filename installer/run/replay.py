@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -23,7 +24,7 @@ from installer.recipe.secrets import Secret, load_secrets
 from installer.run.apply import RUN, Outcome, apply, mistake
 from installer.run.consoles import Consoles
 from installer.run.durable import FOLDER, mounted
-from installer.run.events import Begun, Ended, Event, Failed, Finished, Notice, Progress, Started
+from installer.run.events import Begun, Ended, Event, Failed, Finished, Notice, Output, Progress, Started
 from installer.run.resume import find
 
 LABEL = "ZROOT"
@@ -31,6 +32,8 @@ POINT = Path("/run/zroot-replay")
 RESULT = "zroot-result.json"
 COUNTDOWN = 15
 """Seconds in which any key stops a replay."""
+SILENCE = 60.0
+"""Seconds after which a step is heard: a person would take it to hang (DKMS compiles ZFS for many minutes)."""
 
 
 @dataclass(frozen=True)
@@ -50,30 +53,41 @@ class Display:
     """Draws the events of a run as lines on the consoles."""
 
     consoles: Consoles
+    now: Callable[[], float] = time.monotonic
     operations: int = 0
     percent: int = 0
-    titles: dict[str, str] = field(default_factory=dict)
+    said: float = 0.0
+    """When the last line was."""
 
     def show(self, event: Event) -> None:
         """Print what a person in front of the machine would want to know, and no more."""
+        text = self._text(event)
+        if text:
+            self.said = self.now()
+            self.consoles.say(text)
+
+    def _text(self, event: Event) -> str:  # noqa: PLR0911 - one for each event
         match event:
             case Begun():
                 self.operations = event.operations
-                self.consoles.say(f"{'resuming' if event.resumed else 'installing'}: {event.title}")
+                return f"{'resuming' if event.resumed else 'installing'}: {event.title}"
             case Started():
                 self.percent = 0
-                self.consoles.say(f"[{event.number}/{self.operations}] {event.title}")
+                return f"[{event.number}/{self.operations}] {event.title}"
             case Progress() if event.percent >= self.percent + 10:
                 self.percent = event.percent - event.percent % 10
-                self.consoles.say(f"    {self.percent} %")
+                return f"    {self.percent} %"
+            case Output() if self.now() >= self.said + SILENCE:
+                return f"    {event.lines[-1]}"
             case Finished() if event.seconds >= 1:
-                self.consoles.say(f"    done in {event.seconds:.0f} s")
+                return f"    done in {event.seconds:.0f} s"
             case Failed():
-                self.consoles.say(str(ZrootError(event.title, message=event.message, hint=event.hint)))
+                return str(ZrootError(event.title, message=event.message, hint=event.hint))
             case Notice():
-                self.consoles.say(event.text)
+                return event.text
             case Ended():
-                self.consoles.say(event.words)
+                return event.words
+        return ""
 
 
 def volumes() -> tuple[str, ...]:

@@ -18,7 +18,9 @@ from installer.run import apply as applying
 from installer.run import durable, leftovers, replay
 from installer.run.consoles import Consoles
 from installer.run.durable import ESP
+from installer.run.events import Output, Started
 from installer.run.journal import JOURNAL
+from installer.run.replay import Display
 
 UNATTENDED = RECIPE.replace("title", 'unattended = true\nafter = "reboot"\ntitle')
 DEVICE = "/dev/vdz"
@@ -221,3 +223,20 @@ def test_without_a_result_only_being_off_says_that_it_failed(site: Site) -> None
     assert site.start() == Exit.FAILED
     assert not (site.volume / replay.RESULT).exists()
     assert site.started == [("systemctl", "--no-block", "poweroff")]
+
+
+def test_a_step_is_heard_once_a_minute_and_only_if_nothing_else_is_said() -> None:
+    """DKMS compiles ZFS for many minutes; whoever watches would take it to hang."""
+    consoles, clock = Heard(), iter(range(0, 10_000, 25))
+    display = Display(consoles, now=lambda: float(next(clock)))
+    display.show(Started(operation="a", title="Install Debian", number=1))
+    for word in ("one", "two", "three", "four", "five", "six", "seven"):
+        display.show(Output(operation="a", lines=(f"not {word}", word)))
+    assert consoles.said.split("\n") == ["[1/0] Install Debian", "    three", "    six", ""]
+
+
+def test_what_a_program_prints_cannot_command_a_console(tmp_path: Path) -> None:
+    console = tmp_path / "console"
+    console.touch()
+    Consoles((console,)).say("Setting up\ta\x1b[2Jb")
+    assert console.read_bytes() == b"\rzroot: Setting up      a?[2Jb\r\n"
