@@ -226,7 +226,7 @@ def test_without_a_result_only_being_off_says_that_it_failed(site: Site) -> None
 
 
 def test_a_step_is_heard_once_a_minute_and_only_if_nothing_else_is_said() -> None:
-    """DKMS compiles ZFS for many minutes; whoever watches would take it to hang."""
+    """Hundreds of packages take minutes. What says nothing itself, as DKMS while it compiles, is not heard either."""
     consoles, clock = Heard(), iter(range(0, 10_000, 25))
     display = Display(consoles, now=lambda: float(next(clock)))
     display.show(Started(operation="a", title="Install Debian", number=1))
