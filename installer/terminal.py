@@ -7,7 +7,7 @@ from typing import TextIO
 
 from installer.errors import ZrootError
 from installer.run.consoles import plain
-from installer.run.events import Begun, Ended, Event, Failed, Finished, Notice, Output, Progress, Started
+from installer.run.events import Begun, Ended, Event, Failed, Finished, Notice, Output, Progress, Started, Working
 
 STEP = 10
 """Per cent between two lines of progress."""
@@ -42,6 +42,8 @@ class Terminal:
                 return f"    {event.percent} %"
             case Output():
                 return "\n".join(f"    {plain(line)}" for line in event.lines)
+            case Working():
+                return f"    {event.minutes} min"
             case Finished() if event.seconds >= 1:
                 return f"    done in {event.seconds:.0f} s"
             case Failed():

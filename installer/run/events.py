@@ -16,6 +16,7 @@ from installer.masking import SECRETS
 
 BATCH = 0.5
 """Seconds between two events of one operation's output: a serial line carries 11 kB a second."""
+MINUTE = 60.0
 
 
 class Begun(Frozen):
@@ -48,6 +49,15 @@ class Progress(Frozen):
     event: Literal["progress"] = "progress"
     operation: str
     percent: int
+
+
+class Working(Frozen):
+    """An operation is still under way, said once a minute: DKMS compiles for an hour and prints nothing."""
+
+    event: Literal["working"] = "working"
+    operation: str
+    minutes: int
+    """Since it was started."""
 
 
 class Finished(Frozen):
@@ -94,7 +104,8 @@ class Ended(Frozen):
 
 
 Event = Annotated[
-    Begun | Started | Output | Progress | Finished | Failed | Notice | Ask | Ended, Field(discriminator="event")
+    Begun | Started | Output | Progress | Working | Finished | Failed | Notice | Ask | Ended,
+    Field(discriminator="event"),
 ]
 
 
@@ -121,25 +132,43 @@ class EventLog:
         self._echo = echo
         self._lines: dict[str, list[str]] = {}
         self._flushed: dict[str, float] = {}
+        self._started: dict[str, float] = {}
+        self._minutes: dict[str, int] = {}
 
     def emit(self, event: Event) -> None:
         """Append an event. A full disk loses the event, not the run."""
         operation = getattr(event, "operation", "")
-        if isinstance(event, Finished | Failed):
+        if isinstance(event, Started):
+            self._started[operation], self._minutes[operation] = time.monotonic(), 0
+        elif isinstance(event, Finished | Failed):
             self._flush(operation)
+            self._started.pop(operation, None)
         self._write(event)
 
     def output(self, operation: str, line: str) -> None:
         """Add a line of output; it is written with its neighbours, twice a second at most."""
         self._lines.setdefault(operation, []).append(line)
-        if time.monotonic() - self._flushed.get(operation, 0) >= BATCH:
-            self._flush(operation)
+        self._flush_due(operation)
+
+    def tick(self) -> None:
+        """Write what is due although nothing happens: the last words before a silence, and that it goes on."""
+        for operation in list(self._lines):
+            self._flush_due(operation)
+        for operation, began in self._started.items():
+            minutes = int((time.monotonic() - began) / MINUTE)
+            if minutes > self._minutes[operation]:
+                self._minutes[operation] = minutes
+                self._write(Working(operation=operation, minutes=minutes))
 
     def close(self) -> None:
         """Write what is left."""
         for operation in list(self._lines):
             self._flush(operation)
         os.close(self._file)
+
+    def _flush_due(self, operation: str) -> None:
+        if time.monotonic() - self._flushed.get(operation, 0) >= BATCH:
+            self._flush(operation)
 
     def _flush(self, operation: str) -> None:
         lines = self._lines.pop(operation, None)

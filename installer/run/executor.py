@@ -113,6 +113,7 @@ class Executor:
             if not active:
                 break
             running = _advance(active, failures)
+            self._log.tick()
             if active:
                 wait(running, TICK)
         if failures:

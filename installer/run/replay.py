@@ -5,9 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -24,7 +23,7 @@ from installer.recipe.secrets import Secret, load_secrets
 from installer.run.apply import RUN, Outcome, apply, mistake
 from installer.run.consoles import Consoles
 from installer.run.durable import FOLDER, mounted
-from installer.run.events import Begun, Ended, Event, Failed, Finished, Notice, Output, Progress, Started
+from installer.run.events import Begun, Ended, Event, Failed, Finished, Notice, Output, Progress, Started, Working
 from installer.run.resume import find
 
 LABEL = "ZROOT"
@@ -32,8 +31,6 @@ POINT = Path("/run/zroot-replay")
 RESULT = "zroot-result.json"
 COUNTDOWN = 15
 """Seconds in which any key stops a replay."""
-SILENCE = 60.0
-"""Seconds after which a step is heard: a person would take it to hang (DKMS compiles ZFS for many minutes)."""
 
 
 @dataclass(frozen=True)
@@ -53,17 +50,15 @@ class Display:
     """Draws the events of a run as lines on the consoles."""
 
     consoles: Consoles
-    now: Callable[[], float] = time.monotonic
     operations: int = 0
     percent: int = 0
-    said: float = 0.0
-    """When the last line was."""
+    heard: dict[str, str] = field(default_factory=dict)
+    """The last words of each operation's programs."""
 
     def show(self, event: Event) -> None:
         """Print what a person in front of the machine would want to know, and no more."""
         text = self._text(event)
         if text:
-            self.said = self.now()
             self.consoles.say(text)
 
     def _text(self, event: Event) -> str:  # noqa: PLR0911 - one for each event
@@ -77,8 +72,11 @@ class Display:
             case Progress() if event.percent >= self.percent + 10:
                 self.percent = event.percent - event.percent % 10
                 return f"    {self.percent} %"
-            case Output() if self.now() >= self.said + SILENCE:
-                return f"    {event.lines[-1]}"
+            case Output():
+                words = [line.strip() for line in event.lines if line.strip()]
+                self.heard |= {event.operation: words[-1]} if words else {}
+            case Working():
+                return ": ".join(filter(None, (f"    {event.minutes} min", self.heard.get(event.operation))))
             case Finished() if event.seconds >= 1:
                 return f"    done in {event.seconds:.0f} s"
             case Failed():

@@ -20,7 +20,7 @@ from installer.masking import SECRETS
 from installer.plan.render import from_json
 from installer.recipe.load import parse
 from installer.run.apply import Outcome
-from installer.run.events import Begun, Ended, Failed, Notice, Output, Started
+from installer.run.events import Begun, Ended, Failed, Notice, Output, Started, Working
 from installer.terminal import Terminal
 
 ROOT = Path(__file__).parents[2]
@@ -324,6 +324,7 @@ def test_terminal_shows_the_run() -> None:
         Begun(install_id="1", title="Debian", operations=2, resumed=False),
         Started(operation="x", title="Format \x1b[31mpool-a", number=1),
         Output(operation="x", lines=("one", "two\x07")),
+        Working(operation="x", minutes=1),
         Failed(operation="x", title="It failed.", message="", hint="Do this.", optional=True),
         Notice(text="Disks differ."),
         Ended(status="done", exit=0, words="Finished."),
@@ -334,6 +335,7 @@ def test_terminal_shows_the_run() -> None:
         "[1/2] Format ?[31mpool-a",
         "    one",
         "    two?",
+        "    1 min",
         "It failed.",
         "Do this.",
         "It can be done without, so the installation goes on.",

@@ -7,6 +7,7 @@ import os
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from run_plans import operation, plan
 from installer.errors import Refusal
 from installer.masking import SECRETS
 from installer.run.control import Control, StopAsked, say
-from installer.run.events import EventLog, Finished, Notice, Output, read
+from installer.run.events import EventLog, Finished, Notice, Output, Started, Working, read
 from installer.run.holders import holders, mounted_under, words
 from installer.run.journal import JOURNAL, PLAN, Journal
 from installer.run.lock import locked
@@ -134,6 +135,34 @@ def test_output_is_batched_and_never_lost(tmp_path: Path) -> None:
     outputs = [stamped.what for stamped, _ in read(tmp_path / "events.jsonl")]
     assert len(outputs) < 10
     assert [line for output in outputs for line in output.lines] == [str(n) for n in range(1000)]  # type: ignore[union-attr]
+
+
+def test_a_silent_operation_is_said_to_go_on_and_its_last_words_are_not_kept_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DKMS compiles for an hour and prints nothing."""
+    now = 1000.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    path, begun = tmp_path / "events.jsonl", Started(operation="a", title="A", number=1)
+    log = EventLog(path)
+    log.emit(begun)
+    log.output("a", "at once")
+    log.output("a", "with its neighbours")
+    log.tick()
+    first = [begun, Output(operation="a", lines=("at once",))]
+    assert [stamped.what for stamped, _ in read(path)] == first
+    for now in (1001, 1059, 1060, 1061, 1119, 1185, 1186):  # noqa: B007 - the clock
+        log.tick()
+    log.emit(Finished(operation="a", seconds=186))
+    now = 2000
+    log.tick()
+    assert [stamped.what for stamped, _ in read(path)] == [
+        *first,
+        Output(operation="a", lines=("with its neighbours",)),
+        Working(operation="a", minutes=1),
+        Working(operation="a", minutes=3),
+        Finished(operation="a", seconds=186),
+    ]
 
 
 def test_a_terminal_that_hung_up_does_not_end_the_run(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from installer.run import apply as applying
 from installer.run import durable, leftovers, replay
 from installer.run.consoles import Consoles
 from installer.run.durable import ESP
-from installer.run.events import Output, Started
+from installer.run.events import Output, Started, Working
 from installer.run.journal import JOURNAL
 from installer.run.replay import Display
 
@@ -225,14 +225,19 @@ def test_without_a_result_only_being_off_says_that_it_failed(site: Site) -> None
     assert site.started == [("systemctl", "--no-block", "poweroff")]
 
 
-def test_a_step_is_heard_once_a_minute_and_only_if_nothing_else_is_said() -> None:
-    """Hundreds of packages take minutes. What says nothing itself, as DKMS while it compiles, is not heard either."""
-    consoles, clock = Heard(), iter(range(0, 10_000, 25))
-    display = Display(consoles, now=lambda: float(next(clock)))
-    display.show(Started(operation="a", title="Install Debian", number=1))
-    for word in ("one", "two", "three", "four", "five", "six", "seven"):
-        display.show(Output(operation="a", lines=(f"not {word}", word)))
-    assert consoles.said.split("\n") == ["[1/0] Install Debian", "    three", "    six", ""]
+def test_a_long_step_is_heard_with_its_last_words() -> None:
+    consoles = Heard()
+    display = Display(consoles)
+    for event in (
+        Started(operation="a", title="Install Debian", number=1),
+        Working(operation="a", minutes=1),
+        Output(operation="a", lines=("Setting up zfs", "  Building initial module", "")),
+        Output(operation="b", lines=("of another",)),
+        Output(operation="a", lines=("",)),
+        Working(operation="a", minutes=2),
+    ):
+        display.show(event)
+    assert consoles.said.split("\n") == ["[1/0] Install Debian", "    1 min", "    2 min: Building initial module", ""]
 
 
 def test_what_a_program_prints_cannot_command_a_console(tmp_path: Path) -> None:
