@@ -37,6 +37,7 @@ from screens.reviewing import Reviewed
 from screens.shell import open_shell
 from screens.step import Help, Left, Move, Step, TooSmall, fits
 from screens.system import System
+from screens.threads import tell
 from screens.welcome import Welcome
 from screens.wire import Wire
 
@@ -110,9 +111,9 @@ class Guided(App[int]):
                 try:
                     machine = client.machine()
                 except ZrootError as error:
-                    self.call_from_thread(self._know, None, str(error))
+                    tell(self, self._know, None, str(error))
                 else:
-                    self.call_from_thread(self._know, machine, "")
+                    tell(self, self._know, machine, "")
             changed = changes.wait(1.0) or changed
 
     def _know(self, machine: Machine | None, trouble: str) -> None:

@@ -21,6 +21,7 @@ from screens.ends import agreed, ends
 from screens.fields import Changed, Entry, Field, Press
 from screens.reviewing import Reviewed, difference, holds, review
 from screens.step import Left, Move, Step
+from screens.threads import tell
 
 ASKED = (
     "Everything on {disks} will be lost, for good.\n"
@@ -140,9 +141,9 @@ class Consent(Step):
         try:
             found = review(self._reviewed.install, machine or self.desk.client.machine(), self.desk.client)
         except ZrootError as error:
-            self.app.call_from_thread(self._end, str(error))
+            tell(self, self._end, str(error))
         else:
-            self.app.call_from_thread(self._compare, found, given=machine is None)
+            tell(self, self._compare, found, given=machine is None)
 
     def _compare(self, found: Reviewed, *, given: bool) -> None:
         if found.plan is None:

@@ -24,6 +24,7 @@ from screens.answers import Answers
 from screens.disklist import DiskList, Line, cut, model, named
 from screens.fields import Changed, Field, Tick
 from screens.step import Step
+from screens.threads import tell
 from screens.uses import NONE, Uses
 from screens.vdevs import fault
 
@@ -213,7 +214,7 @@ class Disks(Step):
         except ZrootError as error:
             said = (" ".join(str(error).split("\n")),)
         if not worker.is_cancelled:
-            self.app.call_from_thread(self._tell, *said)
+            tell(self, self._tell, *said)
 
 
 class Details(Widget):

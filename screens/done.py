@@ -25,6 +25,7 @@ from screens.log import Log
 from screens.paper import Line, Look, Paper
 from screens.shell import open_shell
 from screens.step import Left, Move, Step
+from screens.threads import tell
 
 CLOSED = "Prove that all of it is closed: pools, encryption, arrays"
 """What the engine proves itself before it says that it is done."""
@@ -131,9 +132,9 @@ class Done(Step):
         try:
             getattr(self.desk.client, how)()
         except ZrootError as error:
-            self.app.call_from_thread(self._say, str(error))
+            tell(self, self._say, str(error))
         else:
-            self.app.call_from_thread(self._say, "It will happen in a moment.")
+            tell(self, self._say, "It will happen in a moment.")
 
     def action_save(self) -> None:
         self.app.push_screen(Keep(self.desk, "headers and undo kit", self.desk.client.undo_kit(), self._plan))

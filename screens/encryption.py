@@ -22,6 +22,7 @@ from screens.desk import Desk
 from screens.fields import Entry, Field, Pick, Tick
 from screens.passphrase import difference, fault, secret, strength
 from screens.step import Step
+from screens.threads import tell
 
 CHOICES = (
     (Encryption.LUKS, "LUKS2, under the pool"),
@@ -281,7 +282,7 @@ class Encrypt(Step):
             own = client.use_keymap(name)
         except ZrootError:
             own = None
-        self.app.call_from_thread(self._learn, known, wrong, own)
+        tell(self, self._learn, known, wrong, own)
 
     def _learn(self, known: frozenset[str] | None, wrong: str, own: bool | None) -> None:
         self._known, self._no_keymap, self._reading = known, wrong[:1].upper() + wrong[1:], False

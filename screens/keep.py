@@ -22,6 +22,7 @@ from installer.recipe.load import parse
 from installer.run.client import Place
 from screens.desk import Desk
 from screens.theme import Options
+from screens.threads import tell
 
 
 class Keep(ModalScreen[None]):
@@ -73,7 +74,7 @@ class Keep(ModalScreen[None]):
             tops = list(dict.fromkeys(name.partition("/")[0] for name in names))
             where = f"on {place.device}. It can be removed." if place.device else f"in {place.folder}."
             said = f"Saved: {' and '.join(tops)} {where}"
-        self.app.call_from_thread(self._say, said)
+        tell(self, self._say, said)
 
     def _say(self, words: str) -> None:
         self.query_one("#said", Static).update(Content(words))

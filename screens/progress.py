@@ -29,6 +29,7 @@ from screens.paper import Line, Look, Paper
 from screens.reviewing import Install
 from screens.shell import open_shell
 from screens.step import Left, Move, Step
+from screens.threads import tell
 
 EVERY = 0.5
 """Seconds between two looks at the events; a serial line carries 11 kB in one."""
@@ -184,9 +185,9 @@ class Progress(Step):
             )
         except ZrootError as error:
             ended = Ended(status="refused", exit=error.exit, words=str(error))
-            self.app.call_from_thread(self._take, [Stamped(at=self.desk.client.now(), what=ended)], None)
+            tell(self, self._take, [Stamped(at=self.desk.client.now(), what=ended)], None)
         else:
-            self.app.call_from_thread(self._take, [], None)
+            tell(self, self._take, [], None)
 
     def _begin(self, install: Install) -> None:
         self._reading = True
@@ -204,7 +205,7 @@ class Progress(Step):
         """Read what the engine said since the last time."""
         fresh = self.desk.client.new_events()
         plan = self.desk.client.plan() if fresh and self.plan is None else None
-        self.app.call_from_thread(self._take, fresh, plan)
+        tell(self, self._take, fresh, plan)
 
     def _take(self, fresh: Sequence[Stamped], plan: Plan | None) -> None:
         self._reading = False

@@ -23,6 +23,7 @@ from screens.desk import Desk
 from screens.fields import Accepted, Entry, Field
 from screens.step import Left, Move, Step
 from screens.theme import Options
+from screens.threads import tell
 
 
 class Recipes(Options):
@@ -98,9 +99,9 @@ class Replay(Step):
     @work(thread=True, exclusive=True, name="recipes")
     def look(self, machine: Machine | None) -> None:
         """Look for recipes; sticks are mounted for it, which takes seconds."""
-        self.app.call_from_thread(self._say, "Looking for recipes, on sticks too ...")
+        tell(self, self._say, "Looking for recipes, on sticks too ...")
         found = self.desk.client.recipes(machine)
-        self.app.call_from_thread(self._list, found, [about.lines(one) for one in found])
+        tell(self, self._list, found, [about.lines(one) for one in found])
 
     def _list(self, found: Sequence[Found], said: Sequence[tuple[tuple[str, str], ...]]) -> None:
         recipes = self.query_one(Recipes)
@@ -150,9 +151,9 @@ class Replay(Step):
             found = self.desk.client.read_recipe(path)
         except ZrootError as error:
             first = error.problems[0] if isinstance(error, Refusals) else error
-            self.app.call_from_thread(self._fail, " ".join(str(first).split()))
+            tell(self, self._fail, " ".join(str(first).split()))
         else:
-            self.app.call_from_thread(self._take, found)
+            tell(self, self._take, found)
 
     def _take(self, found: Found) -> None:
         self.dismiss(Left(self.first, Move.NEXT, given=found))

@@ -32,6 +32,7 @@ from screens.reviewing import (
     summary,
 )
 from screens.step import Left, Move, Step
+from screens.threads import tell
 
 AHEAD = "Nothing is written before you have typed, on the next screen, how the disks' serial numbers end."
 
@@ -117,7 +118,7 @@ class Review(Step):
     def make(self, machine: Machine) -> None:
         """Make the plan; a later look at the machine makes it anew."""
         found = review(self._source, machine, self.desk.client)
-        self.app.call_from_thread(self._show, found)
+        tell(self, self._show, found)
 
     def _show(self, found: Reviewed | None) -> None:
         same = found is not None and self.reviewed == found

@@ -17,6 +17,7 @@ from screens.desk import Desk
 from screens.fields import Entry, Field, Lookup, Pick
 from screens.passphrase import difference, secret
 from screens.step import Step
+from screens.threads import tell
 
 LOCALES = ("en_US.UTF-8", "en_GB.UTF-8", "C.UTF-8", "de_DE.UTF-8", "es_ES.UTF-8", "fr_FR.UTF-8", "it_IT.UTF-8",
            "ja_JP.UTF-8", "nl_NL.UTF-8", "pl_PL.UTF-8", "pt_BR.UTF-8", "pt_PT.UTF-8", "ru_RU.UTF-8", "sv_SE.UTF-8",
@@ -160,7 +161,7 @@ class System(Step):
     @work(name="locales", thread=True)
     def read_locales(self) -> None:
         """Read the words of a few hundred locales."""
-        self.app.call_from_thread(self._learn, self.desk.client.locales())
+        tell(self, self._learn, self.desk.client.locales())
 
     def _learn(self, locales: Mapping[str, str]) -> None:
         if not self.is_attached or not locales:

@@ -23,6 +23,7 @@ from screens.answers import Answers
 from screens.ask import Ask
 from screens.fields import Changed, Field, Lookup, Press
 from screens.step import Left, Move, Step
+from screens.threads import tell
 
 LOOK_AGAIN = 10.0
 """Seconds between two looks at the network: an address may come late."""
@@ -148,7 +149,7 @@ class Welcome(Step):
         worker = get_current_worker()
         found = self.desk.client.network()
         if not worker.is_cancelled:
-            self.app.call_from_thread(self._know_network, found)
+            tell(self, self._know_network, found)
 
     def _know_network(self, found: Network) -> None:
         if found != self._network:
@@ -175,7 +176,7 @@ class Welcome(Step):
         except ZrootError as error:
             problem = " ".join(part for part in (error.title, error.hint) if part)
         if not worker.is_cancelled:
-            self.app.call_from_thread(self._know_keymap, keymap, problem, loaded)
+            tell(self, self._know_keymap, keymap, problem, loaded)
 
     def _know_keymap(self, keymap: str, problem: str, loaded: bool) -> None:
         if problem:
