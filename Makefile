@@ -101,7 +101,7 @@ bench: iso ## the figures in README
 	@$(RUN) tests.vm.bench
 
 .PHONY: bench-screens
-bench-screens: $(BIN)/zroot-environment ## how long the guided install takes to its first picture
+bench-screens: $(BIN)/zroot-environment ## how long the guided install takes to its first picture, and what a key costs
 	@$(RUN) tests.screens.bench
 
 # pip's own settings are left out: an index or a folder of wheels that only this machine has must not get into the locks.

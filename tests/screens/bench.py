@@ -1,4 +1,4 @@
-"""`make bench-screens`: how long the first picture takes after the command, and what it would take at the least."""
+"""`make bench-screens`: how long the first picture takes, what it would take at the least, and what a key costs."""
 
 from __future__ import annotations
 
