@@ -111,7 +111,6 @@ class Machine:
     network: bool = False
     extra: Sequence[str] = ()
     console: Console = field(init=False)
-    started: float = field(init=False)
 
     def __enter__(self) -> Self:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -122,7 +121,6 @@ class Machine:
         argv = [*self._argv(console), "-qmp", f"unix:{self._sockets}/qmp,server=on,wait=off"]
         with (self.folder / "qemu.log").open("wb") as log:
             self._process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        self.started = time.monotonic()
         try:
             self.console = Console(self._connect("console"), log=self.log)
             self._qmp = Qmp(self._connect("qmp"))
@@ -152,11 +150,6 @@ class Machine:
     def log(self) -> Path:
         """The whole console, as QEMU writes it."""
         return self.folder / "console.log"
-
-    @property
-    def age(self) -> float:
-        """Seconds since the machine was started."""
-        return time.monotonic() - self.started
 
     def qmp(self, command: str, **arguments: Any) -> Any:
         """Send a command to QEMU itself: system_reset, device_del, screendump, send-key, query-status, ..."""

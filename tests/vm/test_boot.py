@@ -18,9 +18,6 @@ FIRMWARE = pytest.mark.parametrize("firmware", list(Firmware))
 WAIT = 20
 """Seconds that the recipe gives a missing disk (boot.wait)."""
 
-SLACK = 90
-"""Seconds by which a boot without a disk may be longer still on a slow emulator."""
-
 
 @FIRMWARE
 def test_both_disks_give_one_prompt_and_a_healthy_system(boots: Boots, firmware: Firmware) -> None:
@@ -32,7 +29,7 @@ def test_both_disks_give_one_prompt_and_a_healthy_system(boots: Boots, firmware:
 def test_without_the_second_disk_it_comes_up_degraded(installed: Installs, boots: Boots, firmware: Firmware) -> None:
     """fault 72"""
     copy = installed(firmware).copy("without-b")
-    assert_degraded(guest.boot(copy.machine("boot", without=["b"])), "b", boots(firmware))
+    assert_degraded(guest.boot(copy.machine("boot", without=["b"])), "b")
 
 
 @FIRMWARE
@@ -42,7 +39,7 @@ def test_without_the_first_disk_it_comes_up_and_heals_when_it_is_back(
     """fault 72"""
     copy = installed(firmware).copy("without-a")
     with copy.machine("degraded", without=["a"]) as machine:
-        assert_degraded(guest.look(machine), "a", boots(firmware))
+        assert_degraded(guest.look(machine), "a")
         machine.console.output("dd if=/dev/urandom of=/home/new bs=1M count=32 status=none; sync; sha256sum /home/new")
         machine.power_off()
     with copy.machine("healed") as machine:
@@ -63,16 +60,15 @@ def test_without_the_first_disk_it_comes_up_and_heals_when_it_is_back(
         machine.power_off()
 
 
-def assert_degraded(found: Findings, missing: str, healthy: Findings) -> None:
-    """Assert that it is up without that disk, in bounded time, and that the console says why."""
+def assert_degraded(found: Findings, missing: str) -> None:
+    """Assert that it is up without that disk, after the time that it has, and that the console says why."""
     assert found["pool"] == "DEGRADED", found["status"]
     assert "ext4" in found["boot"], "/boot is not mounted"
     assert found.prompts == 1
     assert re.search(rf"pool-{missing} did not appear within {WAIT} seconds", found.console), (
         "the reason is not on the console"
     )
-    assert found.to_prompt < healthy.to_prompt + WAIT + SLACK
-    assert found.to_login < healthy.to_login + SLACK
+    assert found["waited"] == "", "something else waited for the disk too, and longer"
 
 
 def offered_command(found: Findings) -> str:

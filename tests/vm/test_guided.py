@@ -91,7 +91,7 @@ def test_guided_install_from_the_first_screen_to_login(iso: Path) -> None:
         guest.unlock(machine)
         machine.console.log_in(USER, PASSPHRASE, within=guest.TO_LOGIN)
         prompts = machine.console.text().count(guest.PROMPT)
-        found = guest.Findings(machine.console.text(), 0, 0, guest.ask(machine, HEALTH))
+        found = guest.Findings(machine.console.text(), guest.ask(machine, HEALTH))
         assert prompts == 1
         guest.assert_healthy(found)
         assert machine.console.output("hostname") == "guided"
