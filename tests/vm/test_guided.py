@@ -62,9 +62,10 @@ def answer(screen: Terminal) -> None:
 def agree(screen: Terminal) -> None:
     """Type the ends of the serial numbers that the screen asks for."""
     screen.press_until("f10", "Erase these disks?")
-    screen.settle()
-    screen.press("tab")
+    first, *_ = SERIALS.values()
+    screen.press_until("tab", f"Of {first}.")
     for serial in SERIALS.values():
+        screen.wait_for(f"Of {serial}.", within=SCREEN)  # the help of the field that has the focus
         screen.settle()
         screen.type(serial[-4:])
         screen.press("enter")
