@@ -97,12 +97,13 @@ class Terminal:
             if found := next((match for one in patterns if (match := one.search(self.text))), None):
                 return found.group()
             if dead := next((text for text in DEAD if text in self.text), ""):
-                raise ConsoleError(f"the machine printed {dead!r} instead of {texts}:\n{self.text}")
+                raise self._machine.console.error(f"the machine printed {dead!r} instead of {texts}:\n{self.text}")
             if self.redraws and time.monotonic() > again:
                 again += REDRAW
                 self._redraw()
             if time.monotonic() > ends:
-                raise ConsoleError(f"{within:g} seconds went by without {texts}; the screen is:\n{self.text}")
+                words = f"{within:g} seconds went by without {texts}; the screen is:\n{self.text}"
+                raise self._machine.console.error(words)
 
     def settle(self) -> None:
         """Wait until nothing has come for a second: keys that come while a screen is made are lost."""

@@ -105,10 +105,10 @@ class Console:
         if found < len(patterns):
             return str(self._spawn.after)
         if self._spawn.after is TIMEOUT:
-            raise self._error(f"{within:g} seconds went by without {wanted}")
+            raise self.error(f"{within:g} seconds went by without {wanted}")
         if self._spawn.after is EOF:
-            raise self._error(f"the machine went off before it printed {wanted}")
-        raise self._error(f"the machine printed {self._spawn.after!r} instead of {wanted}")
+            raise self.error(f"the machine went off before it printed {wanted}")
+        raise self.error(f"the machine printed {self._spawn.after!r} instead of {wanted}")
 
     def wait_for_end(self, *, within: float) -> None:
         """Read on until the machine is off; within is in seconds. Raises ConsoleError if it stays on or gets stuck."""
@@ -116,7 +116,7 @@ class Console:
         found = self._spawn.expect_list([EOF, *dead, TIMEOUT], timeout=within)
         if found:
             reason = "still on" if self._spawn.after is TIMEOUT else f"stuck at {self._spawn.after!r}"
-            raise self._error(f"after {within:g} seconds at most the machine should be off, and it is {reason}")
+            raise self.error(f"after {within:g} seconds at most the machine should be off, and it is {reason}")
 
     def line(self, text: str = "") -> None:
         """Type a line."""
@@ -153,7 +153,7 @@ class Console:
         self.wait_for("Password:", within=60)
         self.secret(password)
         if self.wait_for("$ ", "Login incorrect", within=120) == "Login incorrect":
-            raise self._error(f"{user} cannot log in")
+            raise self.error(f"{user} cannot log in")
         # The quotes keep the echo of this line from looking like the prompt.
         self.line(f"exec sudo -k -p 'sudo'-password: -- {SHELL}")
         self.wait_for("sudo-password:", within=60)
@@ -195,7 +195,8 @@ class Console:
         """Return everything that the console has said since the machine was started, as plain text."""
         return plain(self._log.read_text(encoding="utf-8", errors="backslashreplace")) if self._log.exists() else ""
 
-    def _error(self, message: str) -> ConsoleError:
+    def error(self, message: str) -> ConsoleError:
+        """Return an error with the end of the console, and whether it was the emulator's."""
         if found := RACE.search(self.text()):
             message += f" ({found[0]!r}: the emulator lost a race)"
         tail = "\n".join(self.text().splitlines()[-40:])

@@ -5,12 +5,15 @@ from __future__ import annotations
 import socket
 import tomllib
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
 from tests.vm import bench, installs
 from tests.vm.installs import RECIPE, SECRETS, SERIALS
-from tests.vm.qemu import Bus, Disk
+from tests.vm.qemu import Bus, Disk, Machine
+from tests.vm.screen import Terminal
 from tests.vm.serial import Console, ConsoleError, plain
 
 
@@ -58,6 +61,15 @@ def test_panic_of_the_emulator_is_told_from_others(
     with pytest.raises(ConsoleError) as error:
         console.wait_for("login:", within=60)
     assert ("the emulator lost a race" in str(error.value)) == emulators
+
+
+def test_screen_tells_a_panic_of_the_emulator_too(ends: tuple[Console, socket.socket], tmp_path: Path) -> None:
+    console, _ = ends
+    log = tmp_path / "console.log"
+    log.write_text("[ 1.0] Oops: int3: 0000 [#1] SMP\r\n[ 1.0] Kernel panic - not syncing: Fatal exception\r\n")
+    screen = Terminal(cast(Machine, SimpleNamespace(console=console, log=log)))
+    with pytest.raises(ConsoleError, match="the emulator lost a race"):
+        screen.wait_for("Welcome", within=60)
 
 
 def test_machine_that_goes_off_ends_the_wait(ends: tuple[Console, socket.socket]) -> None:
