@@ -77,6 +77,15 @@ def test_a_full_run_is_on_record_until_what_it_tested_changes(root: Path, runner
     assert not summary(root)[1]
 
 
+def test_a_sitting_with_nothing_to_do_leaves_the_record_as_it_is(root: Path, runner: Runner) -> None:
+    runner.run()
+    record = (root / RECORD).read_text()
+    change(root, "README.md")
+    runner.run()
+    assert runner.asked == []
+    assert (root / RECORD).read_text() == record
+
+
 def test_a_new_file_is_a_change(root: Path, runner: Runner) -> None:
     runner.run()
     (root / "iso/new").touch()

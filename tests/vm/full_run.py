@@ -47,6 +47,7 @@ def full_run(today: datetime.date, root: Path = ROOT, run: Run = run_file, only:
     if different:
         print(f"This run will not be on record: {listed(different)} differ from the last commit.", flush=True)
     failed = []
+    news = not summary(root)[1]
     for file in _files(root):
         if only and file.name not in only:
             continue
@@ -56,7 +57,8 @@ def full_run(today: datetime.date, root: Path = ROOT, run: Run = run_file, only:
             failed.append(file.name)
         elif not different:
             _note(root, file, today)
-    if not different and len(_passed(root)) == len(_files(root)):
+            news = True
+    if news and not different and len(_passed(root)) == len(_files(root)):
         (root / RECORD).write_text(f"{commit} {today:%Y-%m-%d}\n")
     return failed
 
