@@ -25,6 +25,7 @@ ORDER = (
     "secrets",
     "wrong_passphrase",
     "stacks",
+    "nixos",
     "resume",
     "dirty",
     "media",

@@ -20,7 +20,7 @@ from tests.vm.places import ROOT
 from tests.vm.serial import Console
 from tests.vm.storage import DISKS, FOLDER
 
-pytestmark = [pytest.mark.vm, pytest.mark.slow]
+pytestmark = pytest.mark.vm
 
 RECIPE = ROOT / "recipes/nixos-impermanent.toml"
 OPEN = f"cryptsetup open --key-file - {DISKS}A-part2 cryptroot-a"
