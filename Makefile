@@ -9,7 +9,9 @@ BIN := .venv/bin
 RUN := $(BIN)/python -m
 PYTEST := $(RUN) pytest
 # Minutes after which no further VM test is started, so that CI ends in time; test-all has no limit.
-VM_BUDGET ?= 65
+VM_BUDGET ?= 55
+# Two machines side by side, with one processor each; tests of one machine stay together and in their order.
+SIDE_BY_SIDE := -n 2 --dist loadgroup --no-loadscope-reorder
 # Once more only where the emulator itself failed: tests/vm/serial.py says how that is known.
 EMULATED := --reruns 1 --only-rerun "the emulator lost a race"
 
@@ -59,13 +61,15 @@ check: $(BIN)/zroot-environment
 	$(BIN)/lint-imports --no-cache
 
 # Side by side, each with its own output: a test of a screen or of a dialogue waits as much as it works.
-TOGETHER := @$(MAKE) --no-print-directory --jobs=5 --output-sync=target
+TOGETHER := $(MAKE) --no-print-directory --jobs=5 --output-sync=target
+# A command whose time stands in the table at the end of `make test`.
+STEP := @$(RUN) tests.times step
 PARTS := part-unit part-screens part-flows part-states
 MARKS := not vm and not sweep
 
 .PHONY: test-fast
 test-fast: $(BIN)/zroot-environment ## without virtual machines and without what is tried in every combination; 2 min 20 s on two cores
-	$(TOGETHER) check $(PARTS)
+	@$(TOGETHER) check $(PARTS)
 
 # The states of the catalogue share one app, and their pictures are taken once.
 STATES := $(addprefix tests/screens/test_,console_fitness.py keys.py resize.py snapshots.py)
@@ -85,14 +89,15 @@ part-states: $(BIN)/zroot-environment
 	$(PYTEST) -m "$(MARKS)" $(STATES)
 
 .PHONY: test
-test: test-host ## what CI runs: all that test-fast leaves out too, the image, and virtual machines for VM_BUDGET minutes
-	$(TOGETHER) check $(PARTS) MARKS="not vm"
-	$(MAKE) iso
-	$(PYTEST) $(EMULATED) -m "vm and not slow" --vm-budget $(VM_BUDGET) tests/vm
+test: test-host $(BIN)/zroot-environment ## what CI runs: all that test-fast leaves out too, the image, and virtual machines
+	@$(RUN) tests.times begin
+	$(STEP) "linters, types, unit tests, screens" $(TOGETHER) check $(PARTS) MARKS="not vm"
+	$(STEP) "image" $(MAKE) --no-print-directory iso
+	$(PYTEST) $(EMULATED) $(SIDE_BY_SIDE) -m "vm and not slow" --vm-budget $(VM_BUDGET) tests/vm
 
 .PHONY: test-all
-test-all: test-host ## every test, hours, in as many sittings as it takes; fails if plan/, run/ or iso/ changed since the last full run
-	$(TOGETHER) check $(PARTS) MARKS="not vm"
+test-all: test-host $(BIN)/zroot-environment ## every test, hours, in as many sittings as it takes; fails if plan/, run/ or iso/ changed since the last full run
+	@$(TOGETHER) check $(PARTS) MARKS="not vm"
 	$(MAKE) iso
 	@$(RUN) tests.vm.full_run
 

@@ -77,7 +77,7 @@ def table(install: Mapping[str, float], floor: Mapping[str, float]) -> str:
 
 def measured_install() -> dict[str, float]:
     """Replay the shipped recipe onto blank disks and return its seconds by layer."""
-    machine = empty(RESULTS / "bench", iso=ISO, firmware=Firmware.BIOS)
+    machine = empty(RESULTS / "bench", iso=ISO, firmware=Firmware.BIOS, processors=2)
     volume = Volume.make(machine.folder / "volume.img", files(prepared(RECIPE.read_text())))
     installs.replay(machine, volume)
     result = volume.result()
@@ -86,7 +86,7 @@ def measured_install() -> dict[str, float]:
 
 def measured_floor() -> dict[str, float]:
     """Run the bare commands on a machine of the same kind and return their seconds by layer."""
-    machine = empty(RESULTS / "floor", iso=ISO, firmware=Firmware.BIOS)
+    machine = empty(RESULTS / "floor", iso=ISO, firmware=Firmware.BIOS, processors=2)
     recipe = prepared(RECIPE.read_text(), unattended=False)
     volume = Volume.make(machine.folder / "volume.img", {"recipe.toml": recipe})
     with machine.live("floor", volume=volume) as live:
@@ -105,7 +105,7 @@ def measured_debootstrap(limit: float) -> tuple[float, bool]:
 
     The network is QEMU's own, the mirror the image's. What the installer does besides is not even counted.
     """
-    machine = empty(RESULTS / "debootstrap", iso=ISO, firmware=Firmware.BIOS)
+    machine = empty(RESULTS / "debootstrap", iso=ISO, firmware=Firmware.BIOS, processors=2)
     recipe = prepared(RECIPE.read_text(), unattended=False, change=quick)
     volume = Volume.make(machine.folder / "volume.img", {"recipe.toml": recipe})
     live = machine.live("debootstrap", volume=volume)

@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from functools import cache
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from installer.recipe.model import Firmware
-from tests.vm import guest, installs
-from tests.vm.guest import Findings
+from tests import times
+from tests.vm import installs
 from tests.vm.installs import Installed
+from tests.vm.life import Life
+from tests.vm.lives import STARTS
 from tests.vm.places import ISO
 
 Installs = Callable[[Firmware], Installed]
-Boots = Callable[..., Findings]
+Lives = Mapping[Firmware, Life]
 
 ORDER = (
     "boot",
-    "identity",
     "second_pool",
+    "installed",
+    "initramfs",
+    "live",
+    "identity",
     "secrets",
-    "wrong_passphrase",
     "stacks",
     "nixos",
     "resume",
@@ -79,12 +83,15 @@ def _within_budget(request: pytest.FixtureRequest) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say in full what was not run: a skip must not pass for a success."""
+    """Say in full what was not run, for a skip must not pass for a success; and where the time went."""
     skipped = terminalreporter.getreports("skipped")
     if left_out := [report.nodeid for report in skipped if OVER in str(report.longrepr)]:
         terminalreporter.section("NOT RUN, the time budget was used up", yellow=True)
         for name in left_out:
             terminalreporter.write_line(name)
+    if laps := times.read():
+        terminalreporter.section("where the time went")
+        terminalreporter.write_line(times.table(laps))
 
 
 @pytest.fixture(scope="session")
@@ -102,12 +109,18 @@ def installed(iso: Path) -> Installs:
 
 
 @pytest.fixture(scope="session")
-def boots(installed: Installs) -> Boots:
-    """Boots of an installed machine that change nothing that matters: each is done once, whoever looks at it."""
+def lives(installed: Installs) -> Lives:
+    """The machines of both firmwares; each start is made once, whoever looks at it."""
+    return {firmware: Life(partial(installed, firmware), "life", starts) for firmware, starts in STARTS.items()}
 
-    @cache
-    def boots_once(firmware: Firmware) -> Findings:
-        copy = installed(firmware).copy("healthy")
-        return guest.boot(copy.machine("boot"), {**guest.HEALTH, **guest.IDENTITY, **guest.PACKAGES})
 
-    return boots_once
+@pytest.fixture
+def bios(lives: Lives) -> Life:
+    """The machine that was installed by BIOS."""
+    return lives[Firmware.BIOS]
+
+
+@pytest.fixture
+def uefi(lives: Lives) -> Life:
+    """The machine that was installed by UEFI."""
+    return lives[Firmware.UEFI]

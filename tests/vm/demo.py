@@ -15,6 +15,7 @@ from installer.recipe.model import Firmware
 from tests.vm import guest, installs
 from tests.vm.installs import RECIPE, USER, empty, files, prepared
 from tests.vm.places import ISO, RESULTS
+from tests.vm.qemu import Medium
 from tests.vm.serial import ConsoleError, plain
 from tests.vm.volume import Volume
 
@@ -61,12 +62,12 @@ def say(text: str) -> None:
 def main() -> int:
     """Show the main job; return the exit status."""
     began = time.monotonic()
-    machine = empty(RESULTS / "demo", iso=ISO, firmware=Firmware.UEFI)
+    machine = empty(RESULTS / "demo", iso=ISO, firmware=Firmware.UEFI, processors=2)
     volume = Volume.make(machine.folder / "volume.img", files(prepared(RECIPE.read_text(), after="reboot")))
     try:
         say(f"Replaying {RECIPE.name} from the labelled volume onto two blank disks, without a network")
         with Follow(machine.folder / "install/console.log"):
-            installs.replay(machine, volume)
+            installs.replay(machine, volume, medium=Medium.CD)
         replayed = time.monotonic()
         say(f"Installed in {replayed - began:.0f} seconds. Now the same machine without the ISO")
         with Follow(machine.folder / "boot/console.log"), machine.machine("boot") as booted:

@@ -13,12 +13,17 @@ from __future__ import annotations
 
 import datetime
 import hashlib
+import os
 import subprocess
 import sys
-from collections.abc import Callable, Collection
+import time
+import uuid
+from collections.abc import Callable, Collection, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 from tests.vm.conftest import rank
+from tests.vm.life import SESSION_NAME
 from tests.vm.places import ROOT
 
 RECORD = "tests/vm/LAST-FULL-RUN"
@@ -31,13 +36,24 @@ SHOWN = 10
 NOTHING_TO_RUN = 5
 """Status of a pytest that left every test of a file out: it has none in a virtual machine."""
 
+ONE_SITTING = {**os.environ, SESSION_NAME: uuid.uuid4().hex}
+"""Machines that several files look at are started once in a sitting."""
+
 Run = Callable[[Path], int]
 
 
 def run_file(file: Path) -> int:
-    """Run the tests of a file, once more where the emulator failed, and return pytest's status."""
+    """Run the tests of a file, once more where the emulator failed; print all of it at its end, return its status."""
     once_more = ("--reruns", "1", "--only-rerun", "the emulator lost a race")
-    return subprocess.run([sys.executable, "-m", "pytest", *once_more, "-m", "vm", str(file)], check=False).returncode
+    print(f"{file.name} begins.", flush=True)
+    began = time.monotonic()
+    argv = [sys.executable, "-m", "pytest", *once_more, "-m", "vm", str(file)]
+    done = subprocess.run(argv, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=ONE_SITTING)
+    # In one piece: another file is run beside it.
+    words = f"{file.name} took {(time.monotonic() - began) / 60:.1f} minutes.\n"
+    sys.stdout.buffer.write(done.stdout + words.encode())
+    sys.stdout.buffer.flush()
+    return done.returncode
 
 
 def full_run(today: datetime.date, root: Path = ROOT, run: Run = run_file, only: Collection[str] = ()) -> list[str]:
@@ -46,21 +62,30 @@ def full_run(today: datetime.date, root: Path = ROOT, run: Run = run_file, only:
     different = changed("HEAD", root=root)
     if different:
         print(f"This run will not be on record: {listed(different)} differ from the last commit.", flush=True)
-    failed = []
     news = not summary(root)[1]
-    for file in _files(root):
-        if only and file.name not in only:
-            continue
-        if not different and file.name in _passed(root):
+    files = [file for file in _files(root) if not only or file.name in only]
+    passed = {} if different else _passed(root)
+    for file in files:
+        if file.name in passed:
             print(f"{file.name} has passed before.", flush=True)
-        elif run(file) not in (0, NOTHING_TO_RUN):
+    failed = []
+    for file, status in _side_by_side(run, [file for file in files if file.name not in passed]):
+        if status not in (0, NOTHING_TO_RUN):
             failed.append(file.name)
         elif not different:
             _note(root, file, today)
             news = True
     if news and not different and len(_passed(root)) == len(_files(root)):
         (root / RECORD).write_text(f"{commit} {today:%Y-%m-%d}\n")
-    return failed
+    return sorted(failed)
+
+
+def _side_by_side(run: Run, files: Sequence[Path]) -> Iterator[tuple[Path, int]]:
+    """Run files two at a time, for a machine under emulation has one processor; yield each with its status."""
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        running = {pool.submit(run, file): file for file in files}
+        for over in as_completed(running):
+            yield running[over], over.result()
 
 
 def summary(root: Path = ROOT) -> tuple[str, bool]:

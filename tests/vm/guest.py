@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from tests.vm.installs import PASSPHRASE, PASSWORD, USER
 from tests.vm.qemu import Machine
 
+Act = str | Callable[[Machine], str]
+"""A command for the shell of a logged-in machine, or what does more than that; the output is the answer."""
+
 PROMPT = "Passphrase for "
 TO_PROMPT = 300.0
 TO_LOGIN = 600.0
+ANSWER = 1200.0
 """Seconds, several times what an emulator on two cores needs."""
 
 HEALTH = {
@@ -56,6 +60,12 @@ class Findings:
         return self.answers[question]
 
     @property
+    def login_text(self) -> str:
+        """What was printed between the password and the shell, the kernel's and Debian's own words left out."""
+        text = self.console.rpartition("\nPassword: ")[2].partition("permitted by applicable law.")[2]
+        return text.rpartition(f"{USER}@")[0].strip("\n")
+
+    @property
     def prompts(self) -> int:
         """How often the passphrase was asked for."""
         return self.console.count(PROMPT)
@@ -72,19 +82,28 @@ def log_in(machine: Machine) -> None:
     machine.console.log_in(USER, PASSWORD, within=TO_LOGIN)
 
 
-def ask(machine: Machine, questions: Mapping[str, str]) -> dict[str, str]:
-    """Return the answers of the logged-in machine."""
-    return {name: machine.console.run(command, within=600).output for name, command in questions.items()}
-
-
-def look(machine: Machine, questions: Mapping[str, str] = HEALTH) -> Findings:
-    """Unlock and log in to a started machine, and ask it."""
+def enter(machine: Machine) -> None:
+    """Unlock, log in and become root."""
     unlock(machine)
     log_in(machine)
+
+
+def ask(machine: Machine, questions: Mapping[str, Act]) -> dict[str, str]:
+    """Return the answers of the logged-in machine."""
+    return {name: _answer(machine, act) for name, act in questions.items()}
+
+
+def _answer(machine: Machine, act: Act) -> str:
+    return machine.console.run(act, within=ANSWER).output if isinstance(act, str) else act(machine)
+
+
+def look(machine: Machine, questions: Mapping[str, Act] = HEALTH) -> Findings:
+    """Unlock and log in to a started machine, and ask it."""
+    enter(machine)
     return Findings(machine.console.text(), ask(machine, questions))
 
 
-def boot(machine: Machine, questions: Mapping[str, str] = HEALTH) -> Findings:
+def boot(machine: Machine, questions: Mapping[str, Act] = HEALTH) -> Findings:
     """Boot a machine, ask it, and power it off."""
     with machine:
         findings = look(machine, questions)

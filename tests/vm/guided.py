@@ -13,7 +13,7 @@ from installer.recipe.model import Firmware
 from tests.vm.demo import say
 from tests.vm.installs import DISK_GIB, SERIALS, Copy, empty
 from tests.vm.places import ISO, RESULTS
-from tests.vm.qemu import Disk
+from tests.vm.qemu import Disk, Medium
 
 FOLDER = RESULTS / "by-hand"
 SIZE = (80, 24)
@@ -51,10 +51,10 @@ def main() -> int:
             return 2
         say(f"Starting from the disks in {FOLDER}. {KEYS}")
         return machine.machine("boot").on_this_terminal()
-    machine = empty(FOLDER, iso=ISO, firmware=Firmware.UEFI)
+    machine = empty(FOLDER, iso=ISO, firmware=Firmware.UEFI, processors=2)
     say(f"Two blank disks of {DISK_GIB} GiB, serial numbers {' and '.join(SERIALS.values())}. {KEYS}")
     print("The firmware and the kernel come first; the first screen takes one to three minutes where there is no KVM.")
-    status = machine.live("install").on_this_terminal()
+    status = machine.live("install", medium=Medium.CD).on_this_terminal()
     print("\x1b[0m\x1b[?25h\x1b[?1049l")  # whatever the machine had switched on
     say(f"The machine is off. Its disks are in {FOLDER}")
     print("To start what is installed on them:  .venv/bin/python -m tests.vm.guided --installed")

@@ -7,14 +7,13 @@ import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import tomlkit
 
 from installer.recipe.model import Firmware
 from tests.vm.kvm import accelerator
-from tests.vm.places import CACHE, RESULTS, ROOT, only_one
+from tests.vm.places import CACHE, RESULTS, ROOT, digest, only_one
 from tests.vm.qemu import Disk, Machine, Medium, blank
 from tests.vm.serial import ConsoleError
 from tests.vm.volume import Volume
@@ -77,6 +76,8 @@ class Copy:
     firmware: Firmware
     disks: Mapping[str, Disk]
     nvram: Path | None
+    processors: int = 1
+    """One is enough beside another machine; a machine that is alone gets two."""
     network: bool = False
     """Whether its machines have QEMU's own network."""
 
@@ -90,9 +91,15 @@ class Copy:
             nvram=self.nvram,
             accelerator=accelerator(self.iso),
             network=self.network,
+            processors=self.processors,
         )
 
-    def live(self, label: str, *, volume: Volume | None = None, medium: Medium = Medium.CD) -> Machine:
+    def further(self, name: str, *, slot: int) -> Disk:
+        """Return a further disk of 2 GiB, blank when it is first asked for."""
+        disk = Disk(image=self.folder / f"{name}.qcow2", slot=slot, serial=f"ZROOT-VM-{name.upper()}")
+        return disk if disk.image.exists() else blank(disk.image, gib=2, slot=slot, serial=disk.serial)
+
+    def live(self, label: str, *, volume: Volume | None = None, medium: Medium = Medium.DIRECT) -> Machine:
         """Return a machine with these disks that boots the ISO."""
         machine = self.machine(label, extra=[volume.disk()] if volume else [])
         machine.iso = self.iso
@@ -118,19 +125,34 @@ class Installed:
         """The console of the installation."""
         return self.folder / "install/console.log"
 
+    def kept(self, name: str, session: str) -> Copy:
+        """Return the copy that this run of the tests has made for whoever asks first, with what it was used for."""
+        mark = RESULTS / f"{name}-{self.firmware}/session"
+        if not mark.exists() or mark.read_text() != session:
+            self.copy(name)
+            mark.write_text(session)
+        return self._copy(mark.parent)
+
     def copy(self, name: str) -> Copy:
         """Return a copy with the name of whoever asks for it."""
         folder = RESULTS / f"{name}-{self.firmware}"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        nvram = None
+        for disk in _disks(self.folder).values():
+            disk.overlay(folder)
         if self.firmware is Firmware.UEFI:
-            nvram = Path(shutil.copyfile(self.folder / "nvram.fd", folder / "nvram.fd"))
-        disks = {role: disk.overlay(folder) for role, disk in _disks(self.folder).items()}
+            shutil.copyfile(self.folder / "nvram.fd", folder / "nvram.fd")
+        return self._copy(folder)
+
+    def _copy(self, folder: Path) -> Copy:
+        disks = {role: disk.over(folder) for role, disk in _disks(self.folder).items()}
+        nvram = folder / "nvram.fd" if self.firmware is Firmware.UEFI else None
         return Copy(folder=folder, iso=self.iso, firmware=self.firmware, disks=disks, nvram=nvram)
 
 
-def empty(folder: Path, *, iso: Path, firmware: Firmware, serials: Mapping[str, str] = SERIALS) -> Copy:
+def empty(
+    folder: Path, *, iso: Path, firmware: Firmware, serials: Mapping[str, str] = SERIALS, processors: int = 1
+) -> Copy:
     """Return a machine with blank disks."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -139,13 +161,13 @@ def empty(folder: Path, *, iso: Path, firmware: Firmware, serials: Mapping[str, 
         for role, disk in _disks(folder, serials).items()
     }
     nvram = folder / "nvram.fd" if firmware is Firmware.UEFI else None
-    return Copy(folder=folder, iso=iso, firmware=firmware, disks=disks, nvram=nvram)
+    return Copy(folder=folder, iso=iso, firmware=firmware, disks=disks, nvram=nvram, processors=processors)
 
 
 def install(iso: Path, firmware: Firmware, *, change: Change = quick) -> Installed:
     """Return the shipped recipe installed from this ISO by this firmware; made only if it is not there yet."""
     recipe = prepared(RECIPE.read_text(), change=change)
-    key = hashlib.sha256(f"{_digest(iso)} {firmware} {DISK_GIB} {json.dumps(SECRETS)} {recipe}".encode()).hexdigest()[
+    key = hashlib.sha256(f"{digest(iso)} {firmware} {DISK_GIB} {json.dumps(SECRETS)} {recipe}".encode()).hexdigest()[
         :16
     ]
     folder = CACHE / f"installed-{firmware}-{key}"
@@ -155,12 +177,12 @@ def install(iso: Path, firmware: Firmware, *, change: Change = quick) -> Install
                 shutil.rmtree(older)
             unfinished = CACHE / f"installing-{firmware}"
             machine = empty(unfinished, iso=iso, firmware=firmware)
-            replay(machine, Volume.make(unfinished / "volume.img", files(recipe)))
+            replay(machine, Volume.make(unfinished / "volume.img", files(recipe)), medium=Medium.CD)
             unfinished.rename(folder)
     return Installed(folder=folder, iso=iso, firmware=firmware)
 
 
-def replay(disks: Copy, volume: Volume, *, label: str = "install", medium: Medium = Medium.CD) -> Path:
+def replay(disks: Copy, volume: Volume, *, label: str = "install", medium: Medium = Medium.DIRECT) -> Path:
     """Replay the recipe of the volume onto the disks and return the console's log. Raises ConsoleError if it fails."""
     with disks.live(label, volume=volume, medium=medium) as machine:
         said = machine.console.wait_for("zroot: result: ok", "zroot: result: failed", within=INSTALL)
@@ -177,9 +199,3 @@ def _disks(folder: Path, serials: Mapping[str, str] = SERIALS) -> dict[str, Disk
         role: Disk(image=folder / f"{role}.qcow2", slot=slot, serial=serial)
         for slot, (role, serial) in enumerate(serials.items())
     }
-
-
-@cache
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

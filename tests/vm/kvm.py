@@ -8,7 +8,7 @@ import sys
 from functools import cache
 from pathlib import Path
 
-from tests.vm.places import CACHE, only_one
+from tests.vm.places import CACHE, extracted, only_one
 
 TCG = ("-accel", "tcg,thread=multi", "-cpu", "max")
 KVM = ("-accel", "kvm", "-cpu", "host")
@@ -35,8 +35,7 @@ def _remembered(iso: Path) -> str:
     note = CACHE / f"kvm-{boot}"
     with only_one("kvm"):
         if not note.exists():
-            kernel = CACHE / "vmlinuz"
-            note.write_text(_absent() or _try(kernel_of(iso, kernel)))
+            note.write_text(_absent() or _try(extracted(iso, "live/vmlinuz")))
     return note.read_text()
 
 
@@ -59,12 +58,3 @@ def _try(kernel: Path) -> str:
         return ""
     said = ran.stderr.decode(errors="replace").strip().splitlines()
     return f"/dev/kvm cannot run a kernel ({said[0] if said else 'it stopped without a word'})"
-
-
-def kernel_of(iso: Path, destination: Path) -> Path:
-    """Copy the kernel out of the ISO."""
-    destination.unlink(missing_ok=True)
-    argv = ["xorriso", "-osirrox", "on", "-indev", str(iso), "-extract", "/live/vmlinuz", str(destination)]
-    subprocess.run(argv, check=True, capture_output=True)
-    destination.chmod(0o644)
-    return destination

@@ -16,10 +16,13 @@ from types import TracebackType
 from typing import Any, Self
 
 from installer.recipe.model import Firmware
+from tests import times
 from tests.vm.kvm import TCG
+from tests.vm.places import ROOT, extracted
 from tests.vm.serial import Console
 
 OVMF = Path("/usr/share/OVMF")
+MENU = ROOT / "iso/medium/grub.cfg"
 START = 30.0
 """Seconds for QEMU itself to start, on a machine that may be busy."""
 SAME_ADDRESSES = "type=11,value=io.systemd.credential:sysctl.extra=kernel.randomize_va_space=0"
@@ -43,6 +46,8 @@ class Medium(StrEnum):
 
     CD = "cd"
     USB = "usb"
+    DIRECT = "direct"
+    """Not booted from: QEMU loads its kernel, and the ISO is a disk that is fast to read."""
 
 
 class MachineError(Exception):
@@ -61,26 +66,38 @@ class Disk:
 
     def overlay(self, folder: Path) -> Disk:
         """Return this disk with its writes going to a new file in the folder: the image below stays as it is."""
-        image = folder / f"disk{self.slot}.qcow2"
-        image.unlink(missing_ok=True)
-        _qemu_img("create", "-f", "qcow2", "-b", str(self.image.resolve()), "-F", _format(self.image), str(image))
-        return replace(self, image=image)
+        over = self.over(folder)
+        over.image.unlink(missing_ok=True)
+        _qemu_img("create", "-f", "qcow2", "-b", str(self.image.resolve()), "-F", _format(self.image), str(over.image))
+        return over
+
+    def over(self, folder: Path) -> Disk:
+        """Return this disk as overlay() has made it."""
+        return replace(self, image=folder / f"disk{self.slot}.qcow2")
+
+    def drive(self) -> list[str]:
+        """Return QEMU's arguments for what backs this disk, whether it is plugged in or not."""
+        image = f"file={self.image},format={_format(self.image)}"
+        return ["-drive", f"if=none,id=drive{self.slot},{image},cache=unsafe,discard=unmap"]
+
+    def device(self) -> dict[str, str]:
+        """Return QEMU's properties of the disk itself, for the command line and for plugging it in."""
+        common = {"id": f"disk{self.slot}", "drive": f"drive{self.slot}"}
+        if self.sector != 512:
+            common |= {"logical_block_size": str(self.sector), "physical_block_size": str(self.sector)}
+        if self.serial or self.bus is Bus.NVME:
+            common["serial"] = self.serial or common["id"]
+        pci = {"addr": f"{0x10 + self.slot:#x}"}
+        return {
+            Bus.VIRTIO: {"driver": "virtio-blk-pci", **common, **pci},
+            Bus.NVME: {"driver": "nvme", **common, **pci},
+            Bus.SCSI: {"driver": "scsi-hd", **common, "bus": "scsi.0", "scsi-id": str(self.slot)},
+            Bus.USB: {"driver": "usb-storage", **common, "bus": "usb.0", "port": str(self.slot + 2), "removable": "on"},
+        }[self.bus]
 
     def arguments(self) -> list[str]:
-        """Return QEMU's arguments for this disk."""
-        name = f"disk{self.slot}"
-        drive = f"if=none,id=drive{self.slot},file={self.image},format={_format(self.image)},cache=unsafe,discard=unmap"
-        serial = f",serial={self.serial}" if self.serial else ""
-        sector = f",logical_block_size={self.sector},physical_block_size={self.sector}" if self.sector != 512 else ""
-        common = f"id={name},drive=drive{self.slot}{sector}"
-        pci = f"addr={0x10 + self.slot:#x}"
-        device = {
-            Bus.VIRTIO: f"virtio-blk-pci,{common},{pci}{serial}",
-            Bus.NVME: f"nvme,{common},{pci},serial={self.serial or name}",
-            Bus.SCSI: f"scsi-hd,{common},bus=scsi.0,scsi-id={self.slot}{serial}",
-            Bus.USB: f"usb-storage,{common},bus=usb.0,port={self.slot + 2},removable=on{serial}",
-        }[self.bus]
-        return ["-drive", drive, "-device", device]
+        """Return QEMU's arguments for this disk, plugged in."""
+        return [*self.drive(), "-device", ",".join(f"{name}={value}" for name, value in self.device().items())]
 
 
 def blank(image: Path, *, gib: float, slot: int, **more: Any) -> Disk:
@@ -97,17 +114,20 @@ class Machine:
 
     folder: Path
     disks: Sequence[Disk] = ()
+    late: Sequence[Disk] = ()
+    """Not there at the start: plug_in() attaches them."""
     firmware: Firmware = Firmware.BIOS
     secure_boot: bool = False
     """With UEFI: the firmware trusts what Microsoft has signed, and nothing else."""
     nvram: Path | None = None
     """UEFI variables, made if missing and written by the machine."""
     iso: Path | None = None
-    medium: Medium = Medium.CD
+    medium: Medium = Medium.DIRECT
     accelerator: Sequence[str] = TCG
     memory: int = 2048
     """MiB"""
-    processors: int = 2
+    processors: int = 1
+    """Two machines side by side are faster than one with two processors, and QEMU 7.2 loses races only between two."""
     network: bool = False
     extra: Sequence[str] = ()
     console: Console = field(init=False)
@@ -115,6 +135,7 @@ class Machine:
     def __enter__(self) -> Self:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.log.unlink(missing_ok=True)
+        self._began = time.time()
         # Not in the folder: the path of a UNIX socket has 107 characters at most.
         self._sockets = Path(tempfile.mkdtemp(prefix="zroot-vm-"))
         console = f"socket,id=con,path={self._sockets}/console,server=on,wait=on,logfile={self.log}"
@@ -138,6 +159,8 @@ class Machine:
         if kind is not None:
             self._picture()
         self._kill()
+        name = " ".join(self.folder.parts[-2:])
+        times.note(times.Lap("machine", name, self._began, round(time.time() - self._began, 1)))
 
     def on_this_terminal(self) -> int:
         """Run the machine with its serial line on this terminal, Ctrl-a for QEMU; return QEMU's status at its end."""
@@ -159,6 +182,10 @@ class Machine:
         """Press keys together on the keyboard, by QEMU's names: press("alt", "f2")."""
         self.qmp("send-key", keys=[{"type": "qcode", "data": key} for key in keys])
         time.sleep(HELD)
+
+    def plug_in(self, disk: Disk) -> None:
+        """Attach one of the late disks to the running machine."""
+        self.qmp("device_add", **disk.device())
 
     def pull_plug(self) -> None:
         """Switch the machine off at once, as a power cut or the reset button does it."""
@@ -199,15 +226,24 @@ class Machine:
         if any(disk.bus is Bus.USB for disk in self.disks) or (self.iso and self.medium is Medium.USB):
             argv += ["-device", "qemu-xhci,id=usb,addr=0xe,p2=15,p3=15"]
         if self.iso:
-            argv += ["-drive", f"if=none,id=iso,file={self.iso},format=raw,readonly=on"]
-            usb = self.medium is Medium.USB
-            argv += [
-                "-device",
-                f"{'usb-storage,bus=usb.0,port=1' if usb else 'ide-cd,bus=ide.1'},drive=iso,id=iso,bootindex=0",
-            ]
+            argv += self._medium(self.iso)
         for disk in self.disks:
             argv += disk.arguments()
+        for disk in self.late:
+            argv += disk.drive()
         return [*argv, *self.extra]
+
+    def _medium(self, iso: Path) -> list[str]:
+        device = {
+            Medium.CD: "ide-cd,bus=ide.1,bootindex=0",
+            Medium.USB: "usb-storage,bus=usb.0,port=1,bootindex=0",
+            Medium.DIRECT: "virtio-blk-pci",
+        }[self.medium]
+        argv = ["-drive", f"if=none,id=iso,file={iso},format=raw,readonly=on", "-device", f"{device},drive=iso,id=iso"]
+        if self.medium is Medium.DIRECT:
+            kernel, initrd = (str(extracted(iso, f"live/{name}")) for name in ("vmlinuz", "initrd.img"))
+            argv += ["-kernel", kernel, "-initrd", initrd, "-append", _arguments(MENU.read_text())]
+        return argv
 
     def _uefi(self) -> list[str]:
         nvram = self.nvram or self.folder / "nvram.fd"
@@ -272,6 +308,12 @@ class Qmp:
             if "return" in said:
                 return said["return"]
         raise MachineError(f"{name}: QEMU has ended")
+
+
+def _arguments(menu: str) -> str:
+    """Return the kernel's arguments in the first entry of the medium's menu."""
+    (line, *_) = (line for line in menu.splitlines() if line.split()[:1] == ["linux"])
+    return " ".join(line.split()[2:])
 
 
 def _format(image: Path) -> str:

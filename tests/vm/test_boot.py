@@ -8,60 +8,109 @@ import pytest
 
 from installer.recipe.model import Firmware
 from tests.vm import guest
-from tests.vm.conftest import Boots, Installs
-from tests.vm.guest import HEALTH, Findings
+from tests.vm.conftest import Lives
+from tests.vm.guest import Findings
+from tests.vm.life import Life
+from tests.vm.lives import OFFER, REASON
 
 pytestmark = pytest.mark.vm
 
-FIRMWARE = pytest.mark.parametrize("firmware", list(Firmware))
+FIRMWARE = pytest.mark.parametrize(
+    "firmware", [pytest.param(firmware, marks=pytest.mark.xdist_group(firmware)) for firmware in Firmware]
+)
+BY_BIOS = pytest.mark.xdist_group(Firmware.BIOS)
+BY_UEFI = pytest.mark.xdist_group(Firmware.UEFI)
 
 WAIT = 20
 """Seconds that the recipe gives a missing disk (boot.wait)."""
 
 
 @FIRMWARE
-def test_both_disks_give_one_prompt_and_a_healthy_system(boots: Boots, firmware: Firmware) -> None:
-    found = boots(firmware)
+def test_both_disks_give_one_prompt_and_a_healthy_system(lives: Lives, firmware: Firmware) -> None:
+    found = lives[firmware]["healthy"]
     guest.assert_healthy(found)
+    assert found.login_text == ""
+
+
+@BY_BIOS
+def test_the_power_goes_while_it_writes_and_it_starts_as_if_nothing_had_been(bios: Life) -> None:
+    """fault 56, fault 108: imported without force, nothing checked or asked; the second disk came 10 s late besides."""
+    assert "/home/cut" in bios["healthy"]["work"]
+    found = bios["after the cut"]
+    guest.assert_healthy(found)
+    assert "did not appear" not in found.console
+    assert found["tank"].split() == ["ONLINE", "kept", "kept"]
 
 
 @FIRMWARE
-def test_without_the_second_disk_it_comes_up_degraded(installed: Installs, boots: Boots, firmware: Firmware) -> None:
-    """fault 72"""
-    copy = installed(firmware).copy("without-b")
-    assert_degraded(guest.boot(copy.machine("boot", without=["b"])), "b")
+def test_without_the_second_disk_it_comes_up_degraded(lives: Lives, firmware: Firmware) -> None:
+    """fault 72; by UEFI with a firmware that has forgotten every entry as well."""
+    assert_degraded(lives[firmware]["without b"], "b")
 
 
 @FIRMWARE
-def test_without_the_first_disk_it_comes_up_and_heals_when_it_is_back(
-    installed: Installs, boots: Boots, firmware: Firmware
-) -> None:
+def test_without_the_first_disk_it_comes_up_degraded(lives: Lives, firmware: Firmware) -> None:
     """fault 72"""
-    copy = installed(firmware).copy("without-a")
-    with copy.machine("degraded", without=["a"]) as machine:
-        assert_degraded(guest.look(machine), "a")
-        machine.console.output("dd if=/dev/urandom of=/home/new bs=1M count=32 status=none; sync; sha256sum /home/new")
-        machine.power_off()
-    with copy.machine("healed") as machine:
-        found = guest.look(machine)
-        assert found.prompts == 1
-        command = offered_command(found)
-        if "[UU]" not in found["arrays"]:
-            assert command, "the array is not complete and no command that mends it was printed at login"
-            machine.console.output(command)
-        machine.console.output(
-            "udevadm settle; mdadm --wait /dev/md/boot || true; zpool wait -t resilver rpool", within=600
-        )
-        again = guest.ask(machine, HEALTH)
-        assert "[UU]" in again["arrays"], again["arrays"]
-        assert again["pool"] == "ONLINE", again["status"]
-        assert "resilvered" in again["status"]
-        assert re.search(r"with 0 errors", again["status"])
-        machine.power_off()
+    assert_degraded(lives[firmware]["without a"], "a")
+
+
+@FIRMWARE
+def test_disk_that_is_back_is_brought_up_to_date(lives: Lives, firmware: Firmware) -> None:
+    away, found = lives[firmware]["without a"], lives[firmware]["both again"]
+    assert found.prompts == 1
+    assert "[UU]" in found["healed arrays"], found["healed arrays"]
+    assert found["healed pool"] == "ONLINE", found["mended"]
+    assert re.search(r"resilvered .* with 0 errors", found["mended"])
+    assert found["new"] == away["write"]
+
+
+@FIRMWARE
+def test_boot_has_what_was_changed_while_a_disk_was_away(lives: Lives, firmware: Firmware) -> None:
+    found = lives[firmware]["both again"]
+    assert found["changed"] == "new"
+    assert found["unequal"].split()[-1] == "0"
+
+
+@FIRMWARE
+@pytest.mark.xfail(strict=True, reason="GRUB reads the half of role 0, fresh or not")
+def test_menu_is_the_one_that_was_changed_while_a_disk_was_away(lives: Lives, firmware: Firmware) -> None:
+    """fault 106"""
+    assert "zroot.changed" in lives[firmware]["both again"]["arguments"]
+
+
+@FIRMWARE
+@pytest.mark.xfail(strict=True, reason="a checksum error stays on the disk that came back, until zpool clear")
+def test_login_text_is_gone_when_all_is_whole_again(lives: Lives, firmware: Firmware) -> None:
+    """fault 106"""
+    assert lives[firmware]["both again"]["text"] == ""
+
+
+@BY_BIOS
+def test_emergency_mode_is_a_shell_for_who_gave_the_passphrase(bios: Life) -> None:
+    assert bios["without b"]["shell"] == "root"
+
+
+@BY_BIOS
+def test_emergency_mode_before_the_passphrase_is_no_shell(bios: Life) -> None:
+    """fault 54"""
+    found = bios["emergency"]
+    assert found.prompts == 0
+    assert "\nroot\n" not in found.console
+
+
+@BY_UEFI
+def test_three_wrong_passphrases_give_the_reason_and_an_offer_and_a_late_disk_is_opened_too(uefi: Life) -> None:
+    """fault 108: disk b appears while the prompt is shown."""
+    found = uefi["late"]
+    assert found.prompts == 4
+    assert found.console.count(REASON) == 3
+    assert OFFER in found.console
+    assert found["pool"] == "ONLINE", found["status"]
 
 
 def assert_degraded(found: Findings, missing: str) -> None:
-    """Assert that it is up without that disk, after the time that it has, and that the console says why."""
+    """Assert that it is up without that disk, after the time that it has, and that console and login say why."""
+    other = {"a": "b", "b": "a"}[missing]
     assert found["pool"] == "DEGRADED", found["status"]
     assert "ext4" in found["boot"], "/boot is not mounted"
     assert found.prompts == 1
@@ -69,9 +118,7 @@ def assert_degraded(found: Findings, missing: str) -> None:
         "the reason is not on the console"
     )
     assert found["waited"] == "", "something else waited for the disk too, and longer"
+    assert re.fullmatch(DEGRADED.format(missing=missing, other=other), found.login_text), found.login_text
 
 
-def offered_command(found: Findings) -> str:
-    """Return the command that the login message offers to mend the array, or nothing."""
-    offer = re.search(r"with: sudo (mdadm --manage \S+ --re-add \S+)", found.console)
-    return offer.group(1) if offer else ""
+DEGRADED = r"""TO BE WRITTEN"""

@@ -9,8 +9,9 @@ import pytest
 
 from installer.recipe.model import Firmware
 from tests.vm import guest
-from tests.vm.conftest import Boots, Installs
+from tests.vm.conftest import Installs, Lives
 from tests.vm.installs import PASSPHRASE, SECRETS
+from tests.vm.test_boot import FIRMWARE
 
 pytestmark = pytest.mark.vm
 
@@ -37,7 +38,7 @@ def holds(path: Path, needles: list[bytes]) -> bool:
     return False
 
 
-@pytest.mark.parametrize("firmware", list(Firmware))
+@FIRMWARE
 @pytest.mark.parametrize("name", list(SECRETS))
 def test_no_secret_is_left_outside(installed: Installs, firmware: Firmware, name: str, tmp_path: Path) -> None:
     """fault 74, fault 76: console, ZROOT volume, and the disks as a thief would read them."""
@@ -49,9 +50,9 @@ def test_no_secret_is_left_outside(installed: Installs, firmware: Firmware, name
     assert [path.name for path in artefacts if holds(path, forms(SECRETS[name]))] == []
 
 
-@pytest.mark.parametrize("firmware", list(Firmware))
-def test_no_secret_is_echoed_at_boot(boots: Boots, firmware: Firmware) -> None:
-    console = boots(firmware).console
+@FIRMWARE
+def test_no_secret_is_echoed_at_boot(lives: Lives, firmware: Firmware) -> None:
+    console = lives[firmware]["healthy"].console
     assert not [name for name, secret in SECRETS.items() if secret in console]
 
 

@@ -12,7 +12,7 @@ from tests.vm import installs
 from tests.vm.installs import RECIPE, empty, files, prepared
 from tests.vm.kvm import accelerator
 from tests.vm.places import RESULTS
-from tests.vm.qemu import Machine
+from tests.vm.qemu import Machine, Medium
 from tests.vm.screen import Terminal
 from tests.vm.serial import LIVE_PROMPT
 from tests.vm.volume import Volume
@@ -30,6 +30,7 @@ def test_secure_boot_ends_in_our_explanation(iso: Path) -> None:
         firmware=Firmware.UEFI,
         secure_boot=True,
         iso=iso,
+        medium=Medium.CD,
         accelerator=accelerator(iso),
     )
     with machine:

@@ -1,4 +1,4 @@
-"""A wrong passphrase is said to be wrong, and never becomes a silent degraded import or an endless wait."""
+"""What becomes of three wrong passphrases, and of one member with another passphrase; test_boot has the rest."""
 
 from __future__ import annotations
 
@@ -9,33 +9,12 @@ import pytest
 from installer.recipe.model import Firmware
 from tests.vm import guest
 from tests.vm.conftest import Installs
-from tests.vm.guest import PROMPT
 from tests.vm.installs import PASSPHRASE
+from tests.vm.lives import OFFER, REASON, UNLOCK
 
-pytestmark = pytest.mark.vm
-
-REASON = "this passphrase does not open it"
-OFFER = "r and Enter reboots"
-UNLOCK = 300.0
-"""Seconds for both members to be tried."""
+pytestmark = [pytest.mark.vm, pytest.mark.slow]
 
 
-def test_three_wrong_ones_give_the_reason_and_an_offer_and_the_right_one_still_works(installed: Installs) -> None:
-    copy = installed(Firmware.BIOS).copy("wrong-passphrase")
-    with copy.machine("boot") as machine:
-        console = machine.console
-        for _ in range(3):
-            guest.unlock(machine, "not the passphrase")
-            console.wait_for(REASON, within=UNLOCK)
-        console.wait_for(OFFER, within=60)
-        console.secret("")
-        found = guest.look(machine)
-        assert found.console.count(PROMPT) == 4
-        assert found["pool"] == "ONLINE", found["status"]
-        machine.power_off()
-
-
-@pytest.mark.slow
 def test_the_offer_to_reboot_reboots(installed: Installs) -> None:
     copy = installed(Firmware.BIOS).copy("reboot-offer")
     with copy.machine("boot") as machine:
@@ -47,7 +26,6 @@ def test_the_offer_to_reboot_reboots(installed: Installs) -> None:
         machine.wait_off(within=120)
 
 
-@pytest.mark.slow
 def test_a_member_with_another_passphrase_is_named_and_the_rest_comes_up(installed: Installs) -> None:
     copy = installed(Firmware.BIOS).copy("odd-member")
     with copy.machine("change") as machine:
