@@ -62,8 +62,8 @@ class Findings:
     @property
     def login_text(self) -> str:
         """What was printed between the password and the shell, the kernel's and Debian's own words left out."""
-        text = self.console.rpartition("\nPassword: ")[2].partition("permitted by applicable law.")[2]
-        return text.rpartition(f"{USER}@")[0].strip("\n")
+        text = self.console.rpartition("\nPassword: ")[2].partition("The programs included with")[0]
+        return "\n".join(line for line in text.splitlines() if not line.startswith("Linux ")).strip()
 
     @property
     def prompts(self) -> int:

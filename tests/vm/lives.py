@@ -78,7 +78,8 @@ UPDATE = (
     ' sed -i "/^Package: $name\\$/,/^\\$/s/^Version: .*/&+next/" /var/lib/dpkg/status; done;'
     " mkdir -p /run/next/DEBIAN; printf 'Package: next\\nVersion: 1\\nArchitecture: all\\n"
     "Maintainer: nobody\\nDescription: an update\\n' > /run/next/DEBIAN/control;"
-    " dpkg-deb --build /run/next /run/next.deb > /dev/null; apt-get --yes --quiet install /run/next.deb > /dev/null 2>&1;"
+    " dpkg-deb --build /run/next /run/next.deb > /dev/null;"
+    " apt-get --yes --quiet install /run/next.deb > /dev/null 2>&1;"
     f" for part in {DISK}A-part1 {DISK}B-part1; do"
     " [ $(head --bytes=32768 $part | tr --delete '\\0' | wc --bytes) -gt 16384 ] && echo core; done;"
     f" for part in {DISK}A-part2 {DISK}B-part2; do mount -o ro $part /mnt;"
@@ -111,7 +112,8 @@ def mended(machine: Machine) -> str:
 def emergency_shell(machine: Machine) -> str:
     """Go to emergency mode and return who one is there."""
     machine.console.line("systemctl emergency")
-    machine.console.wait_for("Press Enter for maintenance", within=300)
+    machine.console.wait_for("You are in emergency mode", within=300)
+    machine.console.wait_for("Press Enter for maintenance", within=60)
     machine.console.line()
     machine.console.wait_for("# ", within=120)
     machine.console.line("id -un; hostname")

@@ -17,6 +17,7 @@ from typing import Any, Self
 
 from installer.recipe.model import Firmware
 from tests import times
+from tests.vm.emulator import qemu
 from tests.vm.kvm import TCG
 from tests.vm.places import ROOT, extracted
 from tests.vm.serial import Console
@@ -204,7 +205,7 @@ class Machine:
     def _argv(self, console: str) -> list[str]:
         # Firmware that keeps its keys from the system needs a chipset with system management mode.
         chipset = "q35,smm=on" if self.secure_boot else "pc"
-        argv = ["qemu-system-x86_64", "-machine", chipset, *self.accelerator, "-m", str(self.memory)]
+        argv = [*qemu(), "-machine", chipset, *self.accelerator, "-m", str(self.memory)]
         argv += [
             "-smp",
             str(self.processors),
