@@ -41,12 +41,17 @@ iso: host $(BIN)/zroot-environment ## dist/zroot-amd64.iso
 		echo "Building the image needs root: a Debian is unpacked and entered (chroot) in .cache/iso."; \
 		sudo iso/build && sudo chown --recursive "$$(id -u):$$(id -g)" dist; fi
 
+# What emulates the machines; the installed one serves where it cannot be had.
+.PHONY: emulator
+emulator: host
+	@tests/vm/newer-qemu
+
 .PHONY: vm
-vm: iso ## the main job: a recipe becomes two disks that boot, shown from the first command to zpool status
+vm: iso emulator ## the main job: a recipe becomes two disks that boot, shown from the first command to zpool status
 	@$(RUN) tests.vm.demo
 
 .PHONY: vm-guided
-vm-guided: iso ## the same machine with the guided install on this terminal, as over a serial line
+vm-guided: iso emulator ## the same machine with the guided install on this terminal, as over a serial line
 	@$(RUN) tests.vm.guided
 
 .PHONY: demo
@@ -93,16 +98,17 @@ test: test-host $(BIN)/zroot-environment ## what CI runs: all that test-fast lea
 	@$(RUN) tests.times begin
 	$(STEP) "linters, types, unit tests, screens" $(TOGETHER) check $(PARTS) MARKS="not vm"
 	$(STEP) "image" $(MAKE) --no-print-directory iso
+	$(STEP) "emulator" $(MAKE) --no-print-directory emulator
 	$(PYTEST) $(EMULATED) $(SIDE_BY_SIDE) -m "vm and not slow" --vm-budget $(VM_BUDGET) tests/vm
 
 .PHONY: test-all
 test-all: test-host $(BIN)/zroot-environment ## every test, hours, in as many sittings as it takes; fails if plan/, run/ or iso/ changed since the last full run
 	@$(TOGETHER) check $(PARTS) MARKS="not vm"
-	$(MAKE) iso
+	$(MAKE) iso emulator
 	@$(RUN) tests.vm.full_run
 
 .PHONY: bench
-bench: iso ## the figures in README
+bench: iso emulator ## the figures in README
 	@$(RUN) tests.vm.bench
 
 .PHONY: bench-screens
