@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 NEWC = b"070701"
 ZSTD = b"\x28\xb5\x2f\xfd"
 LAST = "TRAILER!!!"
 
 
-def contents(image: bytes) -> Mapping[str, bytes]:
+def contents(image: bytes) -> dict[str, bytes]:
     """Return content by path, without a leading slash or dot; later archives win. Raises ValueError."""
     return dict(_entries(image))
 

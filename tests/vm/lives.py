@@ -192,7 +192,7 @@ STARTS = {
         "both again": Start(
             acts={
                 **BOTH_AGAIN,
-                "next": "sed -i 's/ quiet/ quiet systemd.unit=emergency.target/' /boot/grub/grub.cfg; sync; echo done",
+                "next": "sed -i 's/ quiet/ quiet rd.systemd.unit=emergency.target/' /boot/grub/grub.cfg; sync; echo done",
             }
         ),
         "emergency": Start(meet=no_shell, cut=True),
