@@ -20,6 +20,7 @@ DISK = "/dev/disk/by-id/virtio-ZROOT-VM-"
 INITRD = "/boot/initrd.img-$(uname -r)"
 OWN_AT = 256
 """MiB on the scratch disk at which the initramfs of the system's own dracut begins; the installer's begins at 0."""
+EMERGENCY = "rd.systemd.unit=emergency.target"
 NO_SHELL = "Cannot open access to console"
 REASON = "this passphrase does not open it"
 OFFER = "r and Enter reboots"
@@ -192,7 +193,7 @@ STARTS = {
         "both again": Start(
             acts={
                 **BOTH_AGAIN,
-                "next": "sed -i 's/ quiet/ quiet rd.systemd.unit=emergency.target/' /boot/grub/grub.cfg; sync; echo done",
+                "next": f"sed -i 's/ quiet/ quiet {EMERGENCY}/' /boot/grub/grub.cfg; sync; echo done",
             }
         ),
         "emergency": Start(meet=no_shell, cut=True),
