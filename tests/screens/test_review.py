@@ -332,7 +332,7 @@ def test_disks_that_end_alike_need_more_to_be_typed(movable: Movable) -> None:
 
 @pytest.mark.parametrize("agreed", [False, True])
 def test_a_disk_that_vanishes_makes_the_consent_void(movable: Movable, agreed: bool) -> None:
-    """fault 35."""
+    """fault 35"""
 
     async def steps(alone: Alone) -> None:
         if agreed:
@@ -355,7 +355,7 @@ def test_a_disk_that_vanishes_makes_the_consent_void(movable: Movable, agreed: b
 def test_a_disk_that_changed_unnoticed_is_noticed_when_install_is_pressed(
     movable: Movable, change: Mapping[str, object]
 ) -> None:
-    """fault 4, 35."""
+    """fault 4, fault 35"""
 
     async def steps(alone: Alone) -> None:
         await agree(alone)

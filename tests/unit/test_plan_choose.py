@@ -72,7 +72,7 @@ def test_near_misses_come_with_what_differs() -> None:
 
 
 def test_refuses_two_selectors_on_one_disk() -> None:
-    """Fault 5: a disk has many names."""
+    """fault 5: a disk has many names."""
     one = disk("sda", wwn="0x5000c500a0b1c2d3")
     words = refusal(recipe(MIRROR, a='serial = "SA"', b='wwn = "0x5000c500a0b1c2d3"'), machine(one, disk("sdb")))
     assert "Roles a and b are the same disk" in words
@@ -89,12 +89,12 @@ def test_refuses_two_selectors_on_one_disk() -> None:
     ],
 )
 def test_refuses_unusable_disk_with_its_reason(facts: dict[str, object], reason: str) -> None:
-    """Faults 13 and 22."""
+    """fault 13, fault 22"""
     assert reason in refusal(recipe(ONE, disks="a"), machine(disk("sda", **facts), disk("sdb")))
 
 
 def test_refuses_live_medium() -> None:
-    """Fault 1."""
+    """fault 1"""
     assert "live medium" in refusal(recipe(ONE, disks="a"), machine(disk("sda"), disk("sdb"), live_medium=("sda",)))
 
 

@@ -17,7 +17,7 @@ def pair(**facts: Any) -> tuple[Disk, Disk]:
 
 
 def test_refuses_small_disk_with_the_numbers() -> None:
-    """Fault 20."""
+    """fault 20"""
     words = refusal(recipe(MIRROR), machine(disk("sda"), disk("sdb", size=2 * GIB)))
     assert "Disk b is too small" in words
     assert "2.1 GB (2.0 GiB)" in words
@@ -25,14 +25,14 @@ def test_refuses_small_disk_with_the_numbers() -> None:
 
 
 def test_mirror_of_slightly_unequal_disks_has_the_smaller_size() -> None:
-    """Fault 14."""
+    """fault 14"""
     made = plan(recipe(MIRROR), machine(disk("sda", size=8 * GIB + 64 * 1024**2), disk("sdb")))
     assert "--new=4:0:+6653M" in argv(made, "partitions/table/a")
     assert any("Disk a is larger" in note and "64.0 MiB" in note for note in made.notes)
 
 
 def test_refuses_disks_more_than_ten_percent_apart_unless_allowed() -> None:
-    """Fault 14."""
+    """fault 14"""
     unequal = machine(disk("sda"), disk("sdb", size=12 * GIB))
     words = refusal(recipe(MIRROR), unequal)
     assert "differ by more than 10 percent" in words
@@ -42,19 +42,19 @@ def test_refuses_disks_more_than_ten_percent_apart_unless_allowed() -> None:
 
 
 def test_refuses_different_logical_sectors_in_one_table() -> None:
-    """Fault 16."""
+    """fault 16"""
     words = refusal(recipe(MIRROR), machine(disk("sda"), disk("sdb", **FOUR_K)))
     assert "sectors of different sizes" in words
 
 
 def test_refuses_different_logical_sectors_in_one_vdev() -> None:
-    """Fault 16."""
+    """fault 16"""
     words = refusal(recipe(data("mirror", "disk.a", "disk.b")), machine(disk("sda"), disk("sdb", **FOUR_K)))
     assert "pool.tank.vdevs[0]" in words
 
 
 def test_tells_what_stays_unused_of_a_larger_whole_disk() -> None:
-    """Fault 14."""
+    """fault 14"""
     made = plan(recipe(data("mirror", "disk.a", "disk.b")), machine(disk("sda"), disk("sdb", size=8 * GIB + 2**28)))
     assert any("Disk b is larger than the smallest disk of its mirror" in note for note in made.notes)
     assert any("256.0 MiB) of it stay unused" in note for note in made.notes)
@@ -101,20 +101,20 @@ def test_tells_what_a_log_without_a_mirror_risks() -> None:
 
 
 def test_larger_physical_sector_decides_ashift() -> None:
-    """Fault 16."""
+    """fault 16"""
     made = plan(recipe(data("mirror", "disk.a", "disk.b")), machine(disk("sda"), disk("sdb", physical_sector=8192)))
     assert "ashift=13" in argv(made, "pools/create/tank")
     assert any("8192 bytes" in note for note in made.notes)
 
 
 def test_refuses_large_sectors_on_bios() -> None:
-    """Fault 17."""
+    """fault 17"""
     words = refusal(recipe(MIRROR), machine(*pair(**FOUR_K), firmware=Firmware.BIOS))
     assert "BIOS cannot start from disks with sectors of 4096 bytes" in words
 
 
 def test_large_sectors_on_uefi_get_no_bios_loader_and_a_fat_of_their_sectors() -> None:
-    """Fault 18."""
+    """fault 18"""
     made = plan(recipe(MIRROR), machine(*pair(**FOUR_K)))
     assert argv(made, "partitions/format/esp-a")[:5] == ("mkfs.fat", "-F", "32", "-S", "4096")
     assert "--set-alignment=256" in argv(made, "partitions/table/a")
@@ -127,7 +127,7 @@ def test_refuses_firmware_that_the_recipe_does_not_prepare_for() -> None:
 
 
 def test_refuses_secure_boot() -> None:
-    """Fault 68."""
+    """fault 68"""
     assert "Secure Boot" in refusal(recipe(MIRROR), machine(secure_boot=True))
     plan(recipe(data("mirror", "disk.a", "disk.b")), machine(secure_boot=True))
 
@@ -138,18 +138,18 @@ def other_pool(*members: str, imported: bool = False) -> Machine:
 
 
 def test_old_pool_of_the_same_name_wholly_on_chosen_disks_is_erased() -> None:
-    """Fault 30."""
+    """fault 30"""
     plan(recipe(MIRROR), other_pool("sda", "sdb"))
 
 
 @pytest.mark.parametrize("members", [("sdc",), ("sda", "sdc"), ()])
 def test_refuses_name_of_a_pool_elsewhere(members: tuple[str, ...]) -> None:
-    """Fault 30."""
+    """fault 30"""
     assert "already a pool called rpool" in refusal(recipe(MIRROR), other_pool(*members))
 
 
 def test_refuses_name_of_an_imported_pool() -> None:
-    """Fault 29."""
+    """fault 29"""
     assert "is imported" in refusal(recipe(MIRROR), other_pool("sdc", imported=True))
 
 
@@ -165,7 +165,7 @@ def test_refuses_array_name_that_a_disk_which_stays_has() -> None:
 
 
 def test_argon2_is_capped_by_the_machines_memory() -> None:
-    """Fault 51."""
+    """fault 51"""
     made = plan(recipe(MIRROR), machine(memory=1 * GIB))
     assert "--pbkdf-memory=262144" in argv(made, "encryption/format/pool-a")
     assert any("256 MiB of memory instead of 512 MiB" in note for note in made.notes)
@@ -173,7 +173,7 @@ def test_argon2_is_capped_by_the_machines_memory() -> None:
 
 
 def test_other_systems_that_are_erased_are_named() -> None:
-    """Fault 28."""
+    """fault 28"""
     windows = disk(
         "sda", table="gpt", children=(Node(name="sda1", path="/dev/sda1", kind="part", size=GIB, fstype="BitLocker"),)
     )
@@ -182,14 +182,14 @@ def test_other_systems_that_are_erased_are_named() -> None:
 
 
 def test_refuses_volume_group_that_reaches_another_disk() -> None:
-    """Fault 23."""
+    """fault 23"""
     group = VolumeGroup(name="vg", members=("sda", "sdc"))
     words = refusal(recipe(MIRROR), machine(*pair(), disk("sdc"), groups=(group,)))
     assert "vg lies on it and also on sdc" in words
 
 
 def test_refuses_active_array_that_reaches_another_disk() -> None:
-    """Fault 23."""
+    """fault 23"""
     array = Node(name="md0", path="/dev/md0", kind="raid1", size=GIB)
     member = {"fstype": "linux_raid_member", "uuid": "u", "label": "host:0", "children": (array,)}
     words = refusal(recipe(MIRROR), machine(disk("sda", **member), disk("sdb"), disk("sdc", **member)))

@@ -22,7 +22,7 @@ from tests.unit.plans import GIB, MIRROR, argv, commands, data, disk, layout, ma
     ],
 )
 def test_partition_names(link: str, partition: str) -> None:
-    """Fault 21."""
+    """fault 21"""
     assert partition_path(link, 3) == partition
 
 
@@ -47,7 +47,7 @@ def earlier_install() -> tuple[Node, ...]:
 
 
 def test_holders_of_chosen_disks_are_taken_down_leaf_first() -> None:
-    """Faults 23, 24 and 27."""
+    """fault 23, fault 24, fault 27"""
     dirty = machine(
         disk("sda", children=earlier_install()),
         disk("sdb"),
@@ -66,7 +66,7 @@ def test_holders_of_chosen_disks_are_taken_down_leaf_first() -> None:
 
 
 def test_old_partitions_are_emptied_before_their_disk_and_all_before_the_table() -> None:
-    """Faults 24 to 27."""
+    """fault 24, fault 25, fault 26, fault 27"""
     made = plan(recipe(MIRROR), machine(disk("sda", children=earlier_install()), disk("sdb")))
     wipe = commands(made, "teardown/wipe/a")
     cleared = [one.argv[-1] for one in wipe if one.argv[:2] == ("zpool", "labelclear")]
@@ -78,7 +78,7 @@ def test_old_partitions_are_emptied_before_their_disk_and_all_before_the_table()
 
 
 def test_new_partitions_are_emptied_and_proved_empty_before_anything_is_made_on_them() -> None:
-    """Fault 25: signatures come back at the same offsets."""
+    """fault 25: signatures come back at the same offsets."""
     made = plan(recipe(MIRROR), machine())
     proof = position(made, "partitions/blank/b")
     assert position(made, "partitions/clear/b") < proof
@@ -93,7 +93,7 @@ def test_journal_has_a_place_as_soon_as_there_are_partitions() -> None:
 
 
 def test_both_ends_are_zeroed_for_zfs_has_labels_there() -> None:
-    """Fault 26: labelclear is not enough."""
+    """fault 26: labelclear is not enough."""
     made = plan(recipe(MIRROR), machine())
     for step, size in (("teardown/wipe/a", 8 * GIB), ("partitions/clear/a", 6653 * 1024**2)):
         offsets = {word for one in commands(made, step) if one.argv[0] == "blkdiscard" for word in one.argv}
@@ -111,7 +111,7 @@ def test_clone_has_guids_of_its_own_in_one_call() -> None:
 
 
 def test_kernel_that_keeps_the_old_table_is_asked_again() -> None:
-    """Fault 40."""
+    """fault 40"""
     made = plan(recipe(MIRROR), machine())
     table, reread = commands(made, "partitions/table/a")[:2]
     assert table.success == (0, 4)
@@ -120,7 +120,7 @@ def test_kernel_that_keeps_the_old_table_is_asked_again() -> None:
 
 
 def test_every_partition_is_awaited_under_its_link_and_its_disk() -> None:
-    """Faults 38 and 39."""
+    """fault 38, fault 39"""
     awaited = operation(plan(recipe(MIRROR), machine()), "partitions/await").action
     link = "/dev/disk/by-id/ata-SB"
     assert (f"{link}-part4", link, 4) in awaited.devices  # type: ignore[union-attr]

@@ -63,7 +63,7 @@ def guids(file: Path) -> list[str]:
 @needs["sgdisk"]
 @pytest.mark.parametrize("sizes", [(8, 8), (8, 8.5), (8.5, 8)])
 def test_table_is_cloned_to_disks_of_other_sizes(tmp_path: Path, sizes: tuple[float, float]) -> None:
-    """Fault 14, and no two disks with the same GUIDs."""
+    """fault 14, and no two disks with the same GUIDs."""
     made = plan(
         recipe(MIRROR),
         machine(*(disk(name, size=int(size * GIB)) for name, size in zip(("sda", "sdb"), sizes, strict=True))),
@@ -100,7 +100,7 @@ def test_esp_is_fat32_with_its_serial(tmp_path: Path) -> None:
 @needs["mdadm"]
 @pytest.mark.parametrize("disks", ["a", "ab"])
 def test_mdadm_takes_as_many_members_as_there_are(tmp_path: Path, disks: str) -> None:
-    """Fault 15: one member is taken to be a mistake unless --force comes before their number."""
+    """fault 15: one member is taken to be a mistake unless --force comes before their number."""
     made = plan(
         recipe(MIRROR.replace('"mirror"', '"single"' if len(disks) == 1 else '"mirror"'), disks=disks), machine()
     )
@@ -120,7 +120,7 @@ CANARY = """ca'nary "$HOME" `id` \\.*+([ö"""
 
 @needs["cryptsetup"]
 def test_script_types_a_passphrase_of_shell_characters_unchanged(tmp_path: Path) -> None:
-    """Fault 45."""
+    """fault 45"""
     body = MIRROR.replace('over = "partition.pool"', 'over = "partition.pool"\nkdf = { memory = "64M" }')
     script = as_sh(plan(recipe(body), machine()))
     image = tmp_path / "member"

@@ -34,7 +34,7 @@ def test_returns_what_the_program_said_and_tells_it_line_by_line() -> None:
 
 
 def test_a_program_inherits_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """fault 48, 75: neither a language nor a secret of ours."""
+    """fault 48, fault 75: neither a language nor a secret of ours."""
     monkeypatch.setenv("LANGUAGE", "de")
     monkeypatch.setenv("ZROOT_PASSWORD", "x")
     assert dict(line.split("=", 1) for line in run(["env"]).out.splitlines()) == process.ENVIRONMENT
@@ -73,7 +73,7 @@ def test_a_missing_program_is_named_with_its_package(monkeypatch: pytest.MonkeyP
 
 
 def test_a_program_that_takes_too_long_is_killed_with_all_it_started() -> None:
-    """fault 36."""
+    """fault 36"""
     began = time.monotonic()
     with pytest.raises(HangError, match=r"sleep was killed .* longer than 0.3 seconds"):
         run(["sleep", "98765"], timeout=0.3)
@@ -144,7 +144,7 @@ def test_a_secret_in_an_argument_is_refused() -> None:
 
 
 def test_a_secret_that_a_program_prints_is_masked_everywhere() -> None:
-    """fault 74, 76."""
+    """fault 74, fault 76"""
     SECRETS.register(CANARY)
     lines: list[str] = []
     completed = run(["tee", "/dev/stderr"], stdin=f"a{CANARY}b\n".encode(), on_output=lines.append)

@@ -91,7 +91,7 @@ def carry_out(action: object, tmp_path: Path, said: list[object] | None = None) 
 
 
 def test_records_are_saved_for_root_only(tmp_path: Path) -> None:
-    """fault 77."""
+    """fault 77"""
     (tmp_path / "journal.jsonl").write_text("{}")
     carry_out(SaveRecords(folder=f"{tmp_path}/var/log/zroot"), tmp_path)
     folder = tmp_path / "var/log/zroot"
@@ -137,7 +137,7 @@ def test_a_link_counts_only_if_it_leads_to_the_partition_of_that_disk(
 
 
 def test_waits_for_a_link_that_udev_makes_late(tmp_path: Path) -> None:
-    """fault 38."""
+    """fault 38"""
     link = tmp_path / "late"
     maker = subprocess.Popen(["sh", "-c", f"sleep 0.4; touch {link}"])
     carry_out(AwaitDevices(devices=((str(link), "/dev/vda", 0),), timeout=10), tmp_path)

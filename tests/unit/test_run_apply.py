@@ -111,7 +111,7 @@ def test_missing_secrets_and_programs_are_refused_together(house: House) -> None
 
 @pytest.mark.parametrize("passphrase", ["echo it is", 'say "so"\\'])
 def test_a_passphrase_that_is_a_part_of_the_plan_is_refused(house: House, passphrase: str) -> None:
-    """fault 75."""
+    """fault 75"""
     house.plan = house.planned(operation("a", ("echo", f"we {passphrase} here")))
     outcome = house.apply(secrets={"passphrase": passphrase})
     assert outcome.exit == Exit.REFUSED
@@ -120,13 +120,13 @@ def test_a_passphrase_that_is_a_part_of_the_plan_is_refused(house: House, passph
 
 
 def test_not_being_root_is_refused(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    """fault 80."""
+    """fault 80"""
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     assert "root" in house.apply().words
 
 
 def test_no_zfs_module_is_refused(house: House) -> None:
-    """fault 80."""
+    """fault 80"""
     house.machine = house.machine.model_copy(update={"zfs": False})
     outcome = house.apply()
     assert outcome.exit == Exit.REFUSED
@@ -134,7 +134,7 @@ def test_no_zfs_module_is_refused(house: House) -> None:
 
 
 def test_a_plan_that_changes_before_the_first_write_is_refused(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    """fault 4, 35."""
+    """fault 4, fault 35"""
     other = house.planned(note("a", house.folder, destroys=("a",)))
     monkeypatch.setattr(before, "make_plan", lambda recipe, machine: other)
     outcome = house.apply()
@@ -144,7 +144,7 @@ def test_a_plan_that_changes_before_the_first_write_is_refused(house: House, mon
 
 
 def test_a_link_that_leads_to_another_disk_is_refused(house: House) -> None:
-    """fault 4."""
+    """fault 4"""
     link = house.folder / "by-id"
     link.symlink_to(house.folder / "another")
     house.disk = house.disk.model_copy(update={"link": str(link)})
@@ -229,7 +229,7 @@ def test_nobody_is_asked_when_nobody_attends(house: House) -> None:
 
 
 def test_a_second_apply_touches_neither_the_events_nor_the_socket_of_the_first(house: House) -> None:
-    """fault 79."""
+    """fault 79"""
     inner: list[Outcome] = []
     words: list[str] = []
 
@@ -244,7 +244,7 @@ def test_a_second_apply_touches_neither_the_events_nor_the_socket_of_the_first(h
 
 
 def test_success_is_never_reported_while_something_is_still_open(house: House) -> None:
-    """fault 57."""
+    """fault 57"""
     close = operation("finish/export/rpool", ("true",), effect=Effect.CLOSE, done=("false",), layer=Layer.FINISH)
     house.plan = house.planned(note("a", house.folder, destroys=("a",)), close)
     outcome = house.apply()
@@ -253,7 +253,7 @@ def test_success_is_never_reported_while_something_is_still_open(house: House) -
 
 
 def test_no_artefact_of_a_run_holds_the_canary(house: House) -> None:
-    """fault 74, 75, 76: in a failing run too."""
+    """fault 74, fault 75, fault 76: in a failing run too."""
     feed = operation("feed", ("cat", "-"), secrets=("passphrase",), destroys=("a",))
     action = Commands(commands=tuple(one.model_copy(update={"stdin": "%{passphrase}\n"}) for one in _commands(feed)))
     house.plan = house.planned(feed.model_copy(update={"action": action}), operation("b", ("false",)))

@@ -63,7 +63,7 @@ def opens(device: str, passphrase: str) -> None:
 
 
 def test_formats_and_opens_with_every_odd_character(device: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """fault 45, 48: and asks in English whatever the language of whoever started us."""
+    """fault 45, fault 48: and asks in English whatever the language of whoever started us."""
     monkeypatch.setenv("LANGUAGE", "de")
     monkeypatch.setenv("LC_ALL", "C.UTF-8")
     finish(luks_format(device))
@@ -97,13 +97,13 @@ def test_a_long_passphrase_arrives_whole(device: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "tab\there", "line\nend", "erase\x15all", "del\x7f"])
 def test_what_a_terminal_would_eat_is_never_typed(text: str) -> None:
-    """fault 44."""
+    """fault 44"""
     with pytest.raises(ZrootError, match="cannot be typed"):
         converse(["true"], [Answer("x", text)])
 
 
 def test_the_two_passphrases_differ(device: str) -> None:
-    """fault 42."""
+    """fault 42"""
     with pytest.raises(RefusedSecretError, match="did not accept") as caught:
         converse(
             ["cryptsetup", "luksFormat", "--type=luks2", "--batch-mode", "--verify-passphrase", device],
@@ -113,7 +113,7 @@ def test_the_two_passphrases_differ(device: str) -> None:
 
 
 def test_nothing_shows_the_secret(device: str) -> None:
-    """fault 74, 75."""
+    """fault 74, fault 75"""
     lines: list[str] = []
     answer = Answer(f"Enter passphrase for {device}: ", CANARY)
     assert "c4n4ry" not in repr(answer)
@@ -176,7 +176,7 @@ def test_the_same_prompt_twice_in_the_plan_is_answered_twice(tmp_path: Path) -> 
 def test_an_unknown_prompt_is_shown_and_never_answered(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prompt: str
 ) -> None:
-    """fault 49."""
+    """fault 49"""
     monkeypatch.setattr(dialogue, "QUIET", 0.5)
     touched = tmp_path / "touched"
     body = f"print('Some words: first')\nask({prompt!r}, hide=False)\nopen({str(touched)!r}, 'w')"

@@ -132,7 +132,7 @@ def test_an_undeclared_fact_stops_the_run_before_anything_happens(tmp_path: Path
 
 
 def test_a_secret_reaches_standard_input_and_no_file_of_ours(tmp_path: Path) -> None:
-    """fault 74, 75: not the journal, the plan or the events."""
+    """fault 74, fault 75: not the journal, the plan or the events."""
     canary = 's3cr3t.*+($x)"\\'
     action = Commands(commands=(Command(argv=("tee", f"{tmp_path}/../fed.{tmp_path.name}"), stdin="%{pass}\n"),))
     of = plan(Operation(id="a", layer=Layer.SYSTEM, title="a", action=action, secrets=("pass",)))
@@ -231,7 +231,7 @@ def test_what_is_not_on_the_disks_is_not_in_the_journal(tmp_path: Path) -> None:
 
 
 def test_stops_between_operations_only(tmp_path: Path) -> None:
-    """fault 61, 63: what is under way ends, nothing else begins, and it is no success."""
+    """fault 61, fault 63: what is under way ends, nothing else begins, and it is no success."""
     asked = tmp_path / "asked"
     of = plan(operation("a", ("touch", str(asked))), note("b", tmp_path))
     with pytest.raises(Stopped) as caught:

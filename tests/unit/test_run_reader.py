@@ -243,7 +243,7 @@ def test_a_report_has_what_was_done_and_said(house: House) -> None:
 
 
 def test_a_plan_that_is_not_the_reviewed_one_is_refused_by_the_engine(house: House) -> None:
-    """fault 35."""
+    """fault 35"""
     from installer.run.apply import apply
 
     def started(reviewed: str) -> str:

@@ -57,7 +57,7 @@ def test_a_journal_read_again_says_the_same(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kept", range(1, 30, 4))
 def test_a_last_line_cut_off_by_a_power_failure_is_dropped(tmp_path: Path, kept: int) -> None:
-    """fault 62."""
+    """fault 62"""
     begun(tmp_path)
     content = (tmp_path / JOURNAL).read_bytes()
     last = content.splitlines(keepends=True)[-1]
@@ -78,7 +78,7 @@ def test_a_last_line_cut_off_by_a_power_failure_is_dropped(tmp_path: Path, kept:
     ],
 )
 def test_a_journal_of_another_version_is_refused_in_words(tmp_path: Path, change: object, words_expected: str) -> None:
-    """fault 62."""
+    """fault 62"""
     begun(tmp_path)
     (tmp_path / JOURNAL).write_text(change((tmp_path / JOURNAL).read_text()))  # type: ignore[operator]
     with pytest.raises(Refusal, match=words_expected):
@@ -111,7 +111,7 @@ def test_losing_the_second_copy_does_not_end_the_run(tmp_path: Path) -> None:
 
 
 def test_events_come_out_as_they_went_in_masked_and_for_root_only(tmp_path: Path) -> None:
-    """fault 74, 77."""
+    """fault 74, fault 77"""
     SECRETS.register('c4n4ry"\\')
     path = tmp_path / "events.jsonl"
     log = EventLog(path)
@@ -188,7 +188,7 @@ def test_a_reader_goes_on_where_it_was_and_leaves_half_a_line(tmp_path: Path) ->
 
 
 def test_a_second_engine_is_refused_and_told_who_has_the_lock(tmp_path: Path) -> None:
-    """fault 79."""
+    """fault 79"""
     code = (
         "import sys, time; sys.path.insert(0, sys.argv[1])\n"
         "from pathlib import Path; from installer.run.lock import locked\n"
@@ -209,7 +209,7 @@ def test_a_second_engine_is_refused_and_told_who_has_the_lock(tmp_path: Path) ->
 
 
 def test_whoever_keeps_a_folder_busy_is_named(tmp_path: Path) -> None:
-    """fault 57, 58."""
+    """fault 57, fault 58"""
     busy = tmp_path / "busy"
     busy.mkdir()
     opened = busy / "file"
@@ -257,7 +257,7 @@ def test_an_answer_is_waited_for_and_other_words_are_ignored(tmp_path: Path) -> 
 
 
 def test_signals_ask_to_stop_and_say_what_is_waited_for() -> None:
-    """fault 61."""
+    """fault 61"""
     heard: list[str] = []
     asked = StopAsked(None, again=lambda: heard.append("still waiting"))
     with asked.by_signals():

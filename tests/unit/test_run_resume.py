@@ -39,7 +39,7 @@ def house(tmp_path: Path, partitioned: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_stopping_is_no_success_and_can_be_resumed(house: House) -> None:
-    """fault 61, 63."""
+    """fault 61, fault 63"""
 
     def stop(event: Event) -> None:
         house.events.append(event)
@@ -150,7 +150,7 @@ def test_the_journal_is_removed_from_the_durable_place_after_success(
 
 
 def test_what_an_interrupted_run_left_open_is_closed_before_a_new_one(house: House) -> None:
-    """fault 59."""
+    """fault 59"""
     is_open = house.folder / "open"
     house.plan = house.planned(
         operation("open", ("touch", str(is_open)), effect=Effect.OPEN),
@@ -173,7 +173,7 @@ def test_what_an_interrupted_run_left_open_is_closed_before_a_new_one(house: Hou
 def test_a_screen_starts_the_engine_apart_and_hands_it_the_secrets_unseen(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """fault 75."""
+    """fault 75"""
     from installer.recipe.secrets import parse_secrets
 
     started: list[tuple[list[str], bytes]] = []

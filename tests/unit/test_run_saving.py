@@ -76,7 +76,7 @@ def test_a_folder_is_copied_with_its_files(tmp_path: Path) -> None:
 
 
 def test_a_link_on_a_stick_leads_nowhere(tmp_path: Path) -> None:
-    """fault 33."""
+    """fault 33"""
     (tmp_path / "zroot-a.toml").symlink_to(tmp_path / "elsewhere")
     save(Place(words="here", folder=str(tmp_path)), {"zroot-a.toml": "recipe"}, run=tmp_path)
     assert not (tmp_path / "elsewhere").exists()
