@@ -54,7 +54,12 @@ def _put(file: Path, content: bytes, mode: int) -> None:
     fresh = file.with_name(f".{file.name}.zroot")
     fresh.unlink(missing_ok=True)
     fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(fd, "wb") as stream:
-        stream.write(content)
-        os.fchmod(fd, mode)
-    fresh.replace(file)
+    try:
+        with os.fdopen(fd, "wb") as stream:
+            stream.write(content)
+            os.fchmod(fd, mode)
+        fresh.replace(file)
+    except OSError as error:
+        # A file system that is full names no file, and half a file would take what room it has left.
+        fresh.unlink(missing_ok=True)
+        raise OSError(error.errno, error.strerror, str(file)) from None

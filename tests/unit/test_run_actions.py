@@ -98,8 +98,7 @@ def test_records_are_saved_for_root_only(tmp_path: Path) -> None:
     assert (mode(folder), mode(folder / "journal.jsonl")) == (0o700, 0o600)
 
 
-def test_a_full_disk_is_said_in_words(tmp_path: Path) -> None:
-    """fault 67: whatever the system call says reaches the reader with the path."""
+def test_what_a_system_call_says_is_said_in_words(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ZrootError, match="Not a directory"):
         carry_out(WriteFile(path=f"{tmp_path}/file/x", content=""), tmp_path)
