@@ -31,12 +31,14 @@ WITHOUT = ("Ethiopian", "Lat38")
 
 @pytest.mark.parametrize(("name", "state"), LOOKS)
 def test_every_glyph_is_in_every_font(name: str, state: State) -> None:
+    """fault 78"""
     for picture in pictures(state):
         assert not set(picture.text) - BUDGET - {"\n"}
 
 
 @pytest.mark.parametrize(("name", "state"), LOOKS)
 def test_no_cell_hides_what_it_says(name: str, state: State) -> None:
+    """fault 78"""
     for picture in pictures(state):
         assert not list(hidden(picture))
 
@@ -61,7 +63,7 @@ def shades(style: Style) -> Iterator[tuple[int, int]]:
 
 @pytest.mark.parametrize(("name", "state"), DEEDS)
 def test_every_focus_is_seen_without_colours_and_has_the_cursor(name: str, state: State) -> None:
-    """Tab goes through each screen once: no two looks are alike, and the terminal's cursor is where the focus is."""
+    """fault 78: tab goes through each screen; no two looks are alike, and the cursor is where the focus is."""
 
     async def walk(pilot: Pilot[Any]) -> None:
         screen = pilot.app.screen

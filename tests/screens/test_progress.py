@@ -331,7 +331,7 @@ def chatter(rounds: int) -> Iterator[list[Event]]:
 
 @pytest.mark.sweep
 def test_a_serial_line_carries_it(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
-    """115200 baud are 11520 bytes a second; half of that leaves room for keys."""
+    """fault 78: 115200 baud are 11520 bytes a second; half of that leaves room for keys."""
     from textual.drivers.headless_driver import HeadlessDriver
 
     line = Line()

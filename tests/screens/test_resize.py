@@ -16,6 +16,8 @@ TINY = (60, 15)
 
 @pytest.mark.parametrize(("name", "state"), DEEDS)
 def test_content_and_focus_stay(name: str, state: State) -> None:
+    """fault 78"""
+
     async def resize(pilot: Pilot[Any]) -> None:
         screen, focused = pilot.app.screen, pilot.app.screen.focused
         for size, picture in ((TINY, None), (LARGE, pictures(state)[1]), (TINY, None), (SMALL, pictures(state)[0])):

@@ -21,6 +21,7 @@ CODE = Path(__file__).parents[2] / "screens"
 
 @pytest.mark.parametrize(("name", "state"), LOOKS)
 def test_looks_as_recorded(name: str, state: State) -> None:
+    """fault 78: on the smallest terminal and on a larger one."""
     for (width, height), picture in zip((SMALL, LARGE), pictures(state), strict=True):
         path = FOLDER / name / f"{state.name}@{width}x{height}.txt"
         if os.environ.get("ZROOT_UPDATE_GOLDEN"):

@@ -159,6 +159,7 @@ def test_an_accent_belongs_to_its_letter() -> None:
 
 
 def test_without_colours_no_colour_is_written() -> None:
+    """fault 78"""
     look = [Segment("a", Style(color="blue", bold=True))]
     assert [cell.look for cell in cells(look, None)] in ([""], ["\x1b[1m"])
     assert "34" in cells(look, ColorSystem.STANDARD)[0].look

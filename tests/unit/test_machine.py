@@ -157,6 +157,24 @@ def test_odd_serials_are_kept_and_control_characters_are_not() -> None:
 
 
 @pytest.mark.parametrize(
+    ("kind", "fstype", "why"),
+    [
+        ("mpath", "mpath_member", "one path to the multipath device /dev/mapper/both"),
+        ("raid1", "isw_raid_member", "a RAID of the firmware (Intel)"),
+        ("raid1", "ddf_raid_member", "a RAID of the firmware (DDF)"),
+    ],
+)
+def test_two_disks_below_what_is_one_are_refused(kind: str, fstype: str, why: str) -> None:
+    """fault 11, fault 12"""
+    both = block("dm-0", kind=kind, path="/dev/mapper/both")
+    disks = [virtio(name, both, fstype=fstype, serial=name, slot=slot) for slot, name in enumerate(("vda", "vdb"), 4)]
+    found = read(machine(*disks, virtio("vdc", serial="c", slot=6)))
+    assert why in reasons(found, "vda")
+    assert why in reasons(found, "vdb")
+    assert reasons(found, "vdc") == ""
+
+
+@pytest.mark.parametrize(
     ("name", "why"),
     [
         ("sdh", "no capacity"),

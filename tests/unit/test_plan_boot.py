@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from installer.machine.model import Firmware
 from installer.plan.operation import Commands, Operation, Plan, WriteFile
 from tests.unit.plans import MIRROR, argv, commands, machine, operation, plan, position, recipe, refusal
 from tests.unit.test_plan_golden import CASES, plan_of
@@ -81,6 +82,15 @@ def test_a_recipe_cannot_name_a_key_file() -> None:
     assert "keylocation: the recipe has the key encryption for this" in refusal(recipe(body), machine())
 
 
+@pytest.mark.parametrize("key", ["/etc/keys/pool", "partition.key", "raid.boot"])
+def test_a_recipe_cannot_take_a_key_from_where_it_lies_in_clear(key: str) -> None:
+    """fault 54"""
+    partition = '[[partition]]\nname = "key"\nsize = "64M"\ntype = "8300"\n'
+    body = MIRROR.replace('[[partition]]\nname = "pool"', f'{partition}[[partition]]\nname = "pool"')
+    body = body.replace('over = "partition.pool"', f'over = "partition.pool"\nkey = "{key}"\nkey-size = "64K"')
+    assert "crypt.pool.key" in refusal(recipe(body), machine())
+
+
 def test_keys_of_native_encryption_are_asked_for_at_boot() -> None:
     """fault 55"""
     assert "keylocation=prompt" in argv(plan(recipe(NATIVE), machine()), "pools/create/rpool")
@@ -102,6 +112,20 @@ def test_pool_is_exported_after_everything_on_it_is_unmounted() -> None:
     assert all(position(made, one.id) < export for one in made.operations if one.id.startswith("finish/unmount"))
     assert operation(made, "finish/export/rpool").done == ("test", "!", "-e", "/proc/spl/kstat/zfs/rpool")
     assert not [one.id for one in made.operations if "zpool import -f" in " ".join(one.model_dump_json().split('","'))]
+
+
+@pytest.mark.parametrize(("firmware", "entries"), [(Firmware.BIOS, 0), (Firmware.UEFI, 2)])
+def test_nothing_that_must_succeed_writes_to_the_firmware(firmware: Firmware, entries: int) -> None:
+    """fault 70, fault 71: a BIOS has nowhere to write to; another firmware may be full, or refuse."""
+    made = plan(recipe(MIRROR), machine(firmware=firmware))
+    writing = [
+        one
+        for one in made.operations
+        if any(word in one.model_dump_json() for word in ("efibootmgr", "efivars", "bootctl"))
+    ]
+    assert [one.optional for one in writing] == [True] * entries
+    # It may fail: what every firmware finds by itself is there by then.
+    assert all(position(made, one.id) > position(made, "boot/grub/install") for one in writing)
 
 
 def test_whoever_looks_at_a_new_partition_is_waited_for() -> None:

@@ -87,3 +87,18 @@ def test_what_does_not_survive_a_restart_can_be_probed(case: str) -> None:
     for operation in plan_of(case).operations:
         if operation.effect is Effect.OPEN and operation.id != "pools/hostid":
             assert operation.done, operation.id
+
+
+@pytest.mark.parametrize(
+    ("case", "stems"),
+    [
+        ("mirror-virtio-without-serial", {f"/dev/disk/by-path/pci-0000:00:0{n}.0": "-part" for n in (4, 5)}),
+        ("mirror-nvme-without-links", {"/dev/nvme0n1": "p", "/dev/disk/by-id/nvme-N2": "-part"}),
+    ],
+)
+def test_a_disk_has_one_name_and_its_partitions_are_named_after_it(case: str, stems: dict[str, str]) -> None:
+    """fault 9, fault 21"""
+    words = as_sh(plan_of(case)).replace("'", " ").split()
+    named = {word for word in words if word.startswith(("/dev/disk/", "/dev/nvme", "/dev/vd"))}
+    partitions = {f"{disk}{infix}{number}" for disk, infix in stems.items() for number in range(1, 5)}
+    assert named == {*stems, *partitions}

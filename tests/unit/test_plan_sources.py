@@ -8,6 +8,7 @@ import shutil
 import stat
 import subprocess
 import tarfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -194,6 +195,58 @@ def test_a_system_that_could_not_import_its_pool_is_refused(
     words = family(tmp_path, "check", suite, compatibility, stdin="", zfs=zfs)
     assert complaint in words
     assert bool(complaint) is bool(words)
+
+
+INITRAMFS = ("zfs.ko", "usr/lib/zroot/zroot-root", "etc/hostid", "etc/zroot/members")
+
+
+@pytest.mark.parametrize(
+    ("module", "dracut", "holds", "complaint"),
+    [
+        ("true", "true", INITRAMFS, ""),
+        ("false", "true", INITRAMFS, "there is no ZFS module for the kernel 6.12"),
+        ("true", "false", INITRAMFS, "dracut failed for the kernel 6.12"),
+        *(
+            ("true", "true", [w for w in INITRAMFS if w != word], f"initrd.img-6.12 has no {word}")
+            for word in INITRAMFS
+        ),
+    ],
+)
+def test_an_initramfs_that_could_not_open_the_root_stops_the_installation(
+    tmp_path: Path, module: str, dracut: str, holds: Sequence[str], complaint: str
+) -> None:
+    """fault 69: a failed step, long before anybody restarts."""
+    (tmp_path / "boot").mkdir()
+    for kernel in ("6.1", "6.12"):
+        (tmp_path / f"boot/vmlinuz-{kernel}").touch()
+    # 6.1 is whole: each kernel is looked at by itself.
+    programs = {
+        "modinfo": f'[ "$2" = 6.1 ] || {module}',
+        "dracut": f'[ "$4" = 6.1 ] || {dracut}',
+        "lsinitrd": f"case $1 in *6.1) echo {' '.join(INITRAMFS)} ;; *) echo {' '.join(holds)} ;; esac",
+    }
+    (tmp_path / "bin").mkdir()
+    for name, body in programs.items():
+        (tmp_path / "bin" / name).write_text(f"#!/bin/sh\n{body}\n")
+        (tmp_path / "bin" / name).chmod(0o755)
+    text = (ISO / "target/usr/lib/zroot/family").read_text()
+    for path in ("/boot/", "/run/"):
+        text = text.replace(path, f"{tmp_path}{path}")
+    (tmp_path / "run").mkdir()
+    done = subprocess.run(
+        ["sh", "-c", text, "family", "initramfs"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PATH": f"{tmp_path}/bin:{os.environ['PATH']}"},
+    )
+    assert done.returncode == bool(complaint)
+    assert complaint in done.stderr
+    assert "6.1 " not in done.stderr
+    made = from_mirror()
+    step = operation(made, "boot/initramfs/build")
+    assert not step.optional
+    assert all(position(made, step.id) < position(made, one.id) for one in made.operations if "grub" in one.id)
 
 
 def test_family_may_be_run() -> None:

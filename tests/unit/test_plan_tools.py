@@ -5,23 +5,19 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import shutil
 import subprocess
 import uuid
 from pathlib import Path
 
 import pytest
 
+from installer.machine.model import Firmware
 from installer.plan.operation import Plan
 from installer.plan.render import as_sh
 from installer.plan.script import word
+from installer.recipe.rules.boot import SMALLEST_ESP
 from tests.unit.plans import GIB, MIRROR, commands, disk, machine, plan, recipe
 from tests.unit.plans import argv as argv_of
-
-needs = {
-    name: pytest.mark.skipif(not shutil.which(name), reason=f"{name} is missing")
-    for name in ("sgdisk", "cryptsetup", "mkfs.fat", "mdadm")
-}
 
 
 def facts(text: str) -> str:
@@ -60,7 +56,7 @@ def guids(file: Path) -> list[str]:
     )
 
 
-@needs["sgdisk"]
+@pytest.mark.needs("sgdisk")
 @pytest.mark.parametrize("sizes", [(8, 8), (8, 8.5), (8.5, 8)])
 def test_table_is_cloned_to_disks_of_other_sizes(tmp_path: Path, sizes: tuple[float, float]) -> None:
     """fault 14, and no two disks with the same GUIDs."""
@@ -85,19 +81,47 @@ def test_table_is_cloned_to_disks_of_other_sizes(tmp_path: Path, sizes: tuple[fl
         assert "No problems found" in said(tmp_path / name, "--verify")
 
 
-@needs["mkfs.fat"]
-def test_esp_is_fat32_with_its_serial(tmp_path: Path) -> None:
-    made = plan(recipe(MIRROR), machine(*(disk(n, logical_sector=4096, physical_sector=4096) for n in ("sda", "sdb"))))
+@pytest.mark.needs("mkfs.fat")
+@pytest.mark.parametrize("sector", [512, 4096])
+def test_smallest_esp_is_fat32_with_its_serial(tmp_path: Path, sector: int) -> None:
+    """fault 18"""
+    body = MIRROR.replace('size = "512M"', f'size = "{SMALLEST_ESP}"')
+    made = plan(recipe(body), machine(*(disk(n, logical_sector=sector, physical_sector=4096) for n in ("sda", "sdb"))))
     (tmp_path / "esp").touch()
-    os.truncate(tmp_path / "esp", 512 * 1024**2)
+    os.truncate(tmp_path / "esp", int(SMALLEST_ESP))
     run(made, "partitions/format/esp-a", "mkfs.fat", {"/dev/disk/by-id/ata-SA-part2": tmp_path / "esp"})
-    boot_sector = (tmp_path / "esp").read_bytes()[:512]
+    with (tmp_path / "esp").open("rb") as file:
+        boot_sector = file.read(512)
+
+    def number(at: int, size: int) -> int:
+        return int.from_bytes(boot_sector[at : at + size], "little")
+
     assert boot_sector[82:87] == b"FAT32"
-    assert int.from_bytes(boot_sector[11:13], "little") == 4096
+    assert number(11, 2) == sector
     assert boot_sector[67:71][::-1].hex().upper() == "1A2B3C4D"
+    # Firmware goes by the number of clusters, whatever the name says: with fewer than 65525 it reads FAT16.
+    clusters = (number(32, 4) - number(14, 2) - number(16, 1) * number(36, 4)) // number(13, 1)
+    assert clusters >= 65525
 
 
-@needs["mdadm"]
+@pytest.mark.needs("sgdisk")
+def test_table_of_a_disk_beyond_the_reach_of_an_mbr_starts_by_bios(tmp_path: Path) -> None:
+    """fault 19"""
+    size, terabytes = 3 * 1024**4, 2 * 1024**4
+    large = [disk(name, size=size) for name in ("sda", "sdb")]
+    made = plan(recipe(MIRROR), machine(*large, firmware=Firmware.BIOS))
+    (tmp_path / "a").touch()
+    os.truncate(tmp_path / "a", size)
+    run(made, "partitions/table/a", "sgdisk", {"/dev/disk/by-id/ata-SA": tmp_path / "a"})
+    assert "No problems found" in said(tmp_path / "a", "--verify")
+    assert "BIOS boot partition" in said(tmp_path / "a", "--info=1")
+    places = table(tmp_path / "a")
+    assert places["pool"][1] * 512 > terabytes
+    # GRUB reads through the firmware, which may count sectors with 32 bits.
+    assert all(places[name][1] * 512 < terabytes for name in ("bios", "esp", "boot"))
+
+
+@pytest.mark.needs("mdadm")
 @pytest.mark.parametrize("disks", ["a", "ab"])
 def test_mdadm_takes_as_many_members_as_there_are(tmp_path: Path, disks: str) -> None:
     """fault 15: one member is taken to be a mistake unless --force comes before their number."""
@@ -118,7 +142,25 @@ def test_mdadm_takes_as_many_members_as_there_are(tmp_path: Path, disks: str) ->
 CANARY = """ca'nary "$HOME" `id` \\.*+([ö"""
 
 
-@needs["cryptsetup"]
+@pytest.mark.needs("cryptsetup")
+def test_member_is_formatted_in_the_memory_of_a_small_machine(tmp_path: Path) -> None:
+    """fault 51: what the plan asks for fits where its default does not."""
+    image = tmp_path / "member"
+    image.touch()
+    os.truncate(image, 32 * 1024**2)
+
+    def works(memory: int) -> bool:
+        argv = argv_of(plan(recipe(MIRROR), machine(memory=memory)), "encryption/format/pool-a")
+        words = [facts(word).replace("/dev/disk/by-id/ata-SA-part4", str(image)) for word in argv]
+        # In kB, and on whatever this machine has: 256 MiB and programs and libraries fit in, 512 MiB do not.
+        limited = ["sh", "-c", 'ulimit -v 400000; exec "$@"', "sh", *words]
+        return subprocess.run(limited, input=b"passphrase", capture_output=True, check=False).returncode == 0
+
+    assert works(1 * GIB)
+    assert not works(4 * GIB)
+
+
+@pytest.mark.needs("cryptsetup")
 def test_script_types_a_passphrase_of_shell_characters_unchanged(tmp_path: Path) -> None:
     """fault 45"""
     body = MIRROR.replace('over = "partition.pool"', 'over = "partition.pool"\nkdf = { memory = "64M" }')

@@ -95,6 +95,22 @@ def test_refuses_a_boot_folder_that_grub_cannot_read(over: str, pool: dict[str, 
     assert all(words in title for title in titles)
 
 
+@pytest.mark.parametrize("metadata", ["1.0", "1.2"])
+@pytest.mark.parametrize(
+    ("esp", "words"),
+    [
+        ("raid.esp", "boot.esp: raid.esp is not a partition."),
+        ("partition.esp", "partition.esp is used by raid.esp.over and by boot.esp."),
+    ],
+)
+def test_refuses_an_esp_on_an_array(esp: str, words: str, metadata: str) -> None:
+    """fault 73: firmware may write to it, and to one half alone."""
+    base = tomllib.loads(bound(MIRROR))
+    base["raid"]["esp"] = {"over": "partition.esp", "metadata": metadata, "filesystem": "ext4", "mount": "/boot/efi"}
+    base["boot"]["esp"] = esp
+    assert words in [problem.title for problem in check(Recipe.model_validate(base))]
+
+
 def test_disk_taken_whole_is_no_member_of_partitions() -> None:
     """fault 15: with disk b as a spare, the mirror over the partitions has one member."""
     base = tomllib.loads(bound(MIRROR))

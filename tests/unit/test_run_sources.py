@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime
 import hashlib
 import http.server
+import ssl
+import subprocess
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -104,13 +106,24 @@ class Server(http.server.BaseHTTPRequestHandler):
         """Say nothing."""
 
 
+@contextmanager
+def served(certificate: Path | None = None) -> Generator[str]:
+    """Serve, with a certificate over TLS."""
+    with http.server.HTTPServer(("127.0.0.1", 0), Server) as server:
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            server.socket = context.wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        yield f"http{'s' if certificate else ''}://127.0.0.1:{server.server_port}/debian/dists"
+        server.shutdown()
+
+
 @pytest.fixture
 def address(monkeypatch: pytest.MonkeyPatch) -> Generator[str]:
     monkeypatch.setattr(sources, "AGAIN", ())
-    with http.server.HTTPServer(("127.0.0.1", 0), Server) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/debian/dists"
-        server.shutdown()
+    with served() as found:
+        yield found
 
 
 def test_a_mirror_that_answers_by_the_right_clock_is_taken(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,3 +144,20 @@ def test_a_wrong_clock_is_found_by_the_mirror(address: str, monkeypatch: pytest.
         sources.reach(f"{address}/trixie/InRelease")
     assert "The clock of this machine is wrong" in refused.value.title
     assert '--set="2001-01-01 00:00:00"' in refused.value.hint
+
+
+@pytest.mark.needs("openssl")
+def test_a_wrong_clock_is_told_where_no_certificate_is_valid_by_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """fault 66"""
+    monkeypatch.setattr(sources, "AGAIN", ())
+    pem = tmp_path / "pem"
+    new = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    subprocess.run([*new, "-subj", "/CN=127.0.0.1", "-keyout", pem, "-out", pem], check=True, capture_output=True)
+    # Signed by nobody, it is refused by a right clock as well as by a wrong one.
+    with served(pem) as address:
+        monkeypatch.setattr(Server, "now", datetime.datetime(2001, 1, 1, tzinfo=datetime.UTC))
+        assert "The clock of this machine is wrong" in words(wanting(f"{address}/trixie/InRelease"))
+        monkeypatch.setattr(Server, "now", datetime.datetime.now(datetime.UTC))
+        assert "does not answer" in words(wanting(f"{address}/trixie/InRelease"))
