@@ -62,7 +62,7 @@ demo: $(BIN)/zroot-environment ## the guided install over a recorded machine: no
 check: $(BIN)/zroot-environment
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check --quiet .
-	$(BIN)/mypy -p installer -p screens -p tests.vm
+	$(BIN)/mypy -p installer -p screens -p tests.vm -p tests.faults
 	$(BIN)/lint-imports --no-cache
 
 # Side by side, each with its own output: a test of a screen or of a dialogue waits as much as it works.
@@ -106,6 +106,10 @@ test-all: test-host $(BIN)/zroot-environment ## every test, hours, in as many si
 	@$(TOGETHER) check $(PARTS) MARKS="not vm"
 	$(MAKE) iso emulator
 	@$(RUN) tests.vm.full_run
+
+.PHONY: faults
+faults: $(BIN)/zroot-environment ## every fault that zroot must survive, the tests that hold it, and what became of them here
+	@$(RUN) tests.faults.table
 
 .PHONY: bench
 bench: iso emulator ## the figures in README

@@ -93,5 +93,5 @@ def test_development_uses_the_versions_that_are_shipped() -> None:
 
 def test_every_target_of_the_makefile_is_explained() -> None:
     makefile = (ROOT / "Makefile").read_text()
-    for target in ("iso", "vm", "test", "test-fast", "test-all", "bench"):
+    for target in ("iso", "vm", "test", "test-fast", "test-all", "faults", "bench"):
         assert re.search(rf"^{target}:.*## \S", makefile, re.MULTILINE), target

@@ -64,18 +64,18 @@ def full_run(today: datetime.date, root: Path = ROOT, run: Run = run_file, only:
         print(f"This run will not be on record: {listed(different)} differ from the last commit.", flush=True)
     news = not summary(root)[1]
     files = [file for file in _files(root) if not only or file.name in only]
-    passed = {} if different else _passed(root)
+    before = {} if different else passed(root)
     for file in files:
-        if file.name in passed:
+        if file.name in before:
             print(f"{file.name} has passed before.", flush=True)
     failed = []
-    for file, status in _side_by_side(run, [file for file in files if file.name not in passed]):
+    for file, status in _side_by_side(run, [file for file in files if file.name not in before]):
         if status not in (0, NOTHING_TO_RUN):
             failed.append(file.name)
         elif not different:
             _note(root, file, today)
             news = True
-    if news and not different and len(_passed(root)) == len(_files(root)):
+    if news and not different and len(passed(root)) == len(_files(root)):
         (root / RECORD).write_text(f"{commit} {today:%Y-%m-%d}\n")
     return sorted(failed)
 
@@ -121,7 +121,7 @@ def _files(root: Path) -> list[Path]:
     return sorted(root.glob(FILES), key=lambda file: (rank(file), file.name))
 
 
-def _passed(root: Path) -> dict[str, str]:
+def passed(root: Path) -> dict[str, str]:
     """Return the lines of the files that have passed as they are, and on what there is, by name."""
     if not (root / PASSED).exists():
         return {}
@@ -135,7 +135,7 @@ def _passed(root: Path) -> dict[str, str]:
 
 def _note(root: Path, file: Path, today: datetime.date) -> None:
     """Write down that a file has passed, and forget what passed on another state."""
-    lines = {**_passed(root), file.name: f"{file.name} {_state(file, root=root)} {today:%Y-%m-%d}"}
+    lines = {**passed(root), file.name: f"{file.name} {_state(file, root=root)} {today:%Y-%m-%d}"}
     (root / PASSED).write_text("".join(f"{line}\n" for _, line in sorted(lines.items())))
 
 
@@ -156,7 +156,7 @@ def main() -> int:
         print(f"Not among the tests in virtual machines: {', '.join(sorted(unknown))}.", file=sys.stderr)
         return 2
     failed = full_run(datetime.datetime.now(datetime.UTC).date(), only=sys.argv[1:])
-    left = sorted(files - set(_passed(ROOT)))
+    left = sorted(files - set(passed(ROOT)))
     print(f"Failed: {', '.join(failed)}." if failed else "Nothing failed.")
     print(f"Not passed yet, {len(left)} of {len(files)}: {', '.join(left)}." if left else "Every file has passed.")
     text, current = summary()
