@@ -13,7 +13,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from installer.errors import ZrootError
-from installer.plan.operation import AwaitDevices, Effect, Plan
+from installer.plan.operation import AwaitDevices, Effect, Layer, Operation, Plan
 from installer.recipe.load import parse
 from installer.recipe.secrets import Kind, needed
 from screens.answers import Answers
@@ -161,6 +161,14 @@ def proved(plan: Plan | None, run: Run) -> Iterator[str]:
     """Name what was checked, as far as it was found to be so."""
     for operation in plan.operations if plan else ():
         stage = run.stages.get(operation.id)
-        checks = operation.effect is Effect.CHECK or isinstance(operation.action, AwaitDevices)
-        if checks and stage and stage.state is State.DONE:
+        if _proves(operation) and stage and stage.state is State.DONE:
             yield operation.title
+
+
+def _proves(operation: Operation) -> bool:
+    """Tell whether an operation says something about the new system; that the disks were empty is of no use now."""
+    if operation.effect is Effect.OPEN and operation.layer is Layer.ENCRYPTION:
+        return True
+    tests = operation.effect in (Effect.CHECK, Effect.PROVE)
+    emptied = operation.layer in (Layer.TEARDOWN, Layer.PARTITIONS)
+    return isinstance(operation.action, AwaitDevices) or (tests and not emptied)

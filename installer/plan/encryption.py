@@ -21,7 +21,11 @@ SLOWEST = 4 * MIB
 
 
 def operations(layout: Layout, name: str) -> list[Operation]:
-    """Return what formats, tests and opens every member of one encryption layer."""
+    """Return what formats and opens every member of one encryption layer.
+
+    Opening proves that what was typed at the formatting, which asks once, will open the device at boot: a terminal may
+    have swallowed something. A secret that nothing here opens with is tested by itself.
+    """
     crypt = layout.recipe.crypt[name]
     if crypt.unlock == "random":
         return []  # the installed system makes a new key at each boot; there is nothing to do now
@@ -30,7 +34,6 @@ def operations(layout: Layout, name: str) -> list[Operation]:
     members = list(zip(layout.members(crypt.over), layout.members(f"crypt.{name}"), strict=True))
     found = [
         *(_format(layout, name, below, mapping) for below, mapping in members),
-        *(_test(layout, name, below, mapping) for below, mapping in members),
         *(_recovery(layout, name, below, mapping) for below, mapping in members if crypt.recovery),
         *(_test_recovery(layout, name, below, mapping) for below, mapping in members if crypt.recovery),
         *(_open(layout, name, below, mapping) for below, mapping in members),
@@ -126,7 +129,7 @@ def _format(layout: Layout, name: str, below: Device, mapping: Device) -> Operat
                 *_key_file(layout, crypt),
                 below.path,
             ),
-            # --batch-mode asks only once: what was typed is proved by the test that follows.
+            # --batch-mode asks only once: what was typed is proved by the opening that follows.
             dialogue=_asked(crypt, below),
             # With integrity cryptsetup writes the whole device, for a sector without a sum cannot be read.
             timeout=600 + (below.size // SLOWEST if crypt.kind is CryptKind.LUKS2_INTEGRITY else 0),
@@ -135,24 +138,6 @@ def _format(layout: Layout, name: str, below: Device, mapping: Device) -> Operat
         destroys=mapping.roles,
         secrets=_secrets(crypt),
         together=f"encryption/format/{name}",
-        memory=_memory(layout, crypt),
-    )
-
-
-def _test(layout: Layout, name: str, below: Device, mapping: Device) -> Operation:
-    """Prove that what will be typed at boot opens the device: a terminal may have swallowed something."""
-    crypt = layout.recipe.crypt[name]
-    return programs(
-        Layer.ENCRYPTION,
-        f"test/{mapping.name}",
-        f"Test the {'key' if crypt.key else 'passphrase'} of {mapping.name}",
-        Command(
-            argv=("cryptsetup", "open", "--test-passphrase", "--type=luks2", *_key_file(layout, crypt), below.path),
-            dialogue=_asked(crypt, below),
-        ),
-        effect=Effect.CHECK,
-        secrets=_secrets(crypt),
-        together=f"encryption/test/{name}",
         memory=_memory(layout, crypt),
     )
 
@@ -194,8 +179,10 @@ def _test_recovery(layout: Layout, name: str, below: Device, mapping: Device) ->
         Command(
             argv=("cryptsetup", "open", "--test-passphrase", "--type=luks2", below.path),
             dialogue=(Exchange(prompt=f"Enter passphrase for {below.path}: ", secret=crypt.recovery or ""),),
+            refused=f"The recovery passphrase that was typed does not open {mapping.name},"
+            f" on {layout.whereabouts(mapping)}.",
         ),
-        effect=Effect.CHECK,
+        effect=Effect.PROVE,
         secrets=(crypt.recovery,),
         together=f"encryption/test-recovery/{name}",
         memory=kdf_memory(layout, crypt),
@@ -205,13 +192,15 @@ def _test_recovery(layout: Layout, name: str, below: Device, mapping: Device) ->
 def _open(layout: Layout, name: str, below: Device, mapping: Device) -> Operation:
     crypt = layout.recipe.crypt[name]
     discard = ("--allow-discards",) if crypt.discard else ()
+    secret = f"content of {crypt.key}" if crypt.key else "passphrase that was typed"
     return programs(
         Layer.ENCRYPTION,
         f"open/{mapping.name}",
-        f"Open {mapping.name}",
+        f"Open {mapping.name} with its {'key' if crypt.key else 'passphrase'}",
         Command(
             argv=("cryptsetup", "open", "--type=luks2", *discard, *_key_file(layout, crypt), below.path, mapping.name),
             dialogue=_asked(crypt, below),
+            refused=f"The {secret} does not open {mapping.name}, on {layout.whereabouts(mapping)}.",
         ),
         settled(),
         effect=Effect.OPEN,

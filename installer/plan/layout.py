@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from functools import cached_property
 
 from installer.frozen import Frozen
+from installer.machine import words
 from installer.machine.model import Disk, Machine
 from installer.plan.names import TARGET, array_path, mapping_path, partition_path, zvol_path
 from installer.recipe import stack
@@ -75,6 +76,13 @@ class Layout:
     def disk_path(self, role: str) -> str:
         """Return the stable path of a role's disk."""
         return self.disks[role].link
+
+    def whereabouts(self, device: Device) -> str:
+        """Say in words on which disks a device lies."""
+        if len(device.roles) > 1:
+            return f"disks {', '.join(device.roles)}"
+        (role,) = device.roles
+        return f"disk {role} ({words.describe(self.disks[role])})"
 
     @cached_property
     def table_roles(self) -> tuple[str, ...]:

@@ -30,13 +30,16 @@ class Effect(StrEnum):
     CREATE survives: carried out once, journaled, never again once it finished.
     OPEN does not (assemble, open, import, mount): carried out whenever `done` says that it is not so now.
     CLOSE undoes an OPEN: carried out unless `done` says that it is closed already.
-    CHECK changes nothing and is carried out every time.
+    CHECK changes nothing and is carried out every time: what it looks at may be otherwise after a restart.
+    PROVE changes nothing and proves what lasts, or what nobody could prove once the next step has written: carried out
+    once, journaled when what it proves is on the disks, never again.
     """
 
     CREATE = "create"
     OPEN = "open"
     CLOSE = "close"
     CHECK = "check"
+    PROVE = "prove"
 
 
 class Exchange(Frozen):
@@ -65,6 +68,8 @@ class Command(Frozen):
     """File that gets the standard output, replaced whole."""
     dialogue: tuple[Exchange, ...] = ()
     """Prompts answered on a terminal, in order. Any other prompt stops the run."""
+    refused: str = ""
+    """What it means, in a sentence, where the program does not take the secret or key."""
     success: tuple[int, ...] = (0,)
     """Exit statuses that mean success."""
     retries: int = 0

@@ -113,12 +113,12 @@ def _clear(layout: Layout, role: str) -> Operation:
 
 
 def _proof(layout: Layout, role: str) -> Operation:
-    # Not an Effect.CHECK: a resumed run finds there what it has made since.
     return programs(
         Layer.PARTITIONS,
         f"blank/{role}",
         f"Prove that the new partitions of disk {role} are empty",
         *(proof for path, _ in _partitions(layout, role) for proof in blank(path)),
+        effect=Effect.PROVE,
         together="partitions/blank",
     )
 

@@ -122,11 +122,11 @@ def _wipe(role: str, disk: Disk) -> Operation:
 
 
 def _proof(role: str, disk: Disk) -> Operation:
-    # Not an Effect.CHECK: a resumed run finds there what it has made since.
     return programs(
         Layer.TEARDOWN,
         f"blank/{role}",
         f"Prove that nothing is recognised on disk {role} any more",
         *blank(disk.link),
+        effect=Effect.PROVE,
         together="teardown/blank",
     )

@@ -26,7 +26,7 @@ from installer.plan.operation import (
 )
 from installer.process import Completed, Program, ProgramError, Running
 from installer.run import files
-from installer.run.dialogue import Answer, Dialogue
+from installer.run.dialogue import REFUSALS, Answer, Dialogue, RefusedSecretError
 from installer.run.facts import with_facts, with_secrets
 from installer.run.passwords import hashed
 
@@ -112,11 +112,25 @@ def _command(command: Command, work: Work) -> Steps[None]:
             if command.output:
                 files.write(work.fill(command.output), completed.out, mode=0o644, within=work.target)
             return
+        except RefusedSecretError as error:
+            raise _in_words(command, error) from None
         except ProgramError as error:
             if not left:
-                raise
+                raise _in_words(command, error) from None
             work.output(f"{error.title} Trying again.")
         yield from pause(1)
+
+
+def _in_words(command: Command, error: ZrootError) -> ZrootError:
+    """Say what it means where a secret was not taken: typed on a terminal, or a key that the program read itself."""
+    taken = isinstance(error, ProgramError) and not any(words in error.message for words in REFUSALS)
+    if taken or not command.refused:
+        return error
+    return RefusedSecretError(
+        command.refused,
+        message=error.message or error.title,
+        hint="Resume with the one that it was encrypted with. If it is lost, apply the recipe again: it starts over.",
+    )
 
 
 def _start(command: Command, work: Work) -> Running:

@@ -68,7 +68,7 @@ class Executor:
         self._opened = False
         """Whether this run has carried out an OPEN."""
         self._unsynced: dict[str, float] = {}
-        """Seconds by operation: created, but perhaps not on the disks yet, so that the journal does not say so yet."""
+        """Seconds by operation: created or proved, but perhaps not on the disks yet, so the journal does not say so."""
         self._synced_at = time.monotonic()
 
     def execute(self) -> None:
@@ -125,7 +125,7 @@ class Executor:
         work, looked = self._work(operation), time.monotonic()
         if not (yield from self._needed(operation, work)):
             if operation.effect is Effect.CREATE and operation.id not in self._journal.ended:
-                self._journal.end(operation.id, seconds=0)
+                self._unsynced[operation.id] = 0
             self._log.emit(Finished(operation=operation.id, seconds=0, already=True))
             self._finished(operation)
             self._spans.append((looked, time.monotonic()))
@@ -144,7 +144,7 @@ class Executor:
             return
         seconds = time.monotonic() - began
         self._opened = self._opened or operation.effect is Effect.OPEN
-        if operation.effect is Effect.CREATE:
+        if operation.effect in (Effect.CREATE, Effect.PROVE):
             self._unsynced[operation.id] = seconds
             if operation.destroys or time.monotonic() - self._synced_at > COMMIT_EVERY:
                 yield from self._commit()
@@ -178,10 +178,10 @@ class Executor:
         match operation.effect:
             case Effect.CHECK:
                 return True
-            case Effect.CREATE if operation.id in journal.ended:
-                return False
-            case Effect.CREATE if operation.id not in journal.begun:
-                return True
+            case Effect.PROVE:
+                return operation.id not in journal.ended
+            case Effect.CREATE if operation.id in journal.ended or operation.id not in journal.begun:
+                return operation.id not in journal.ended
             case Effect.CLOSE if self._closed_for_good(operation):
                 return False
         if not operation.done:

@@ -7,7 +7,22 @@ import pytest
 from installer.machine.model import Array, Node, VolumeGroup
 from installer.plan.names import partition_path
 from installer.plan.operation import Effect, Operation, Plan, WriteFile
-from tests.unit.plans import GIB, MIRROR, argv, commands, data, disk, layout, machine, operation, plan, position, recipe
+from tests.unit.plans import (
+    GIB,
+    MIRROR,
+    RECIPES,
+    argv,
+    bound,
+    commands,
+    data,
+    disk,
+    layout,
+    machine,
+    operation,
+    plan,
+    position,
+    recipe,
+)
 
 
 @pytest.mark.parametrize(
@@ -84,7 +99,8 @@ def test_new_partitions_are_emptied_and_proved_empty_before_anything_is_made_on_
     assert position(made, "partitions/clear/b") < proof
     assert all(proof < position(made, later) for later in ("partitions/format/esp-a", "raid/create/boot"))
     assert commands(made, "partitions/blank/a")[1].success == (2,)
-    assert operation(made, "partitions/blank/a").effect is Effect.CREATE
+    # Once it is proved, never again: a resumed run finds there what it has made since.
+    assert operation(made, "partitions/blank/a").effect is Effect.PROVE
 
 
 def test_journal_has_a_place_as_soon_as_there_are_partitions() -> None:
@@ -134,10 +150,25 @@ def test_members_are_formatted_side_by_side_with_the_memory_they_need() -> None:
     assert all(one.secrets == ("passphrase",) for one in formats)
 
 
-def test_passphrase_is_tested_before_a_pool_depends_on_it() -> None:
+def test_opening_with_what_was_typed_proves_it_before_a_pool_depends_on_it() -> None:
+    """Each derivation takes seconds: none is for a test alone of what the next step types anyway."""
     made = plan(recipe(MIRROR), machine())
-    assert operation(made, "encryption/test/pool-b").effect is Effect.CHECK
-    assert position(made, "encryption/test/pool-b") < position(made, "pools/create/rpool")
+    (opening, _) = commands(made, "encryption/open/pool-b")
+    assert opening.dialogue == commands(made, "encryption/format/pool-b")[0].dialogue
+    assert "passphrase that was typed does not open pool-b, on disk b (" in opening.refused
+    assert "serial SB" in opening.refused
+    assert position(made, "encryption/open/pool-b") < position(made, "pools/create/rpool")
+    typed = [one for one in made.operations if one.secrets == ("passphrase",)]
+    assert len(typed) == 4
+
+
+def test_a_recovery_passphrase_with_which_nothing_is_opened_is_tested_once() -> None:
+    disks = (disk("sda", serial="SERIAL-A"), disk("sdb", serial="SERIAL-B"))
+    made = plan(bound(RECIPES / "debian-key-device.toml"), machine(*disks))
+    tests = [one for one in made.operations if "--test-passphrase" in str(one.action)]
+    assert [one.id for one in tests] == ["encryption/test-recovery/pool-a", "encryption/test-recovery/pool-b"]
+    assert {one.effect for one in tests} == {Effect.PROVE}
+    assert commands(made, tests[0].id)[0].refused.startswith("The recovery passphrase that was typed does not open")
 
 
 VDEVS = [
@@ -188,8 +219,8 @@ def test_truecrypt_volumes_are_made_by_tcplay_and_tried_by_cryptsetup() -> None:
     (create, _) = commands(made, "encryption/format/data-a")
     assert create.argv[:2] == ("tcplay", "--create")
     assert [(one.secret, one.answer) for one in create.dialogue] == [("passphrase", ""), ("passphrase", ""), ("", "y")]
-    assert "--type=tcrypt" in argv(made, "encryption/test/data-b")
-    assert "--allow-discards" in argv(made, "encryption/open/data-a")
+    opening = argv(made, "encryption/open/data-a")
+    assert {"--type=tcrypt", "--allow-discards"} <= set(opening)
     assert not any("luks" in fact.name for fact in made.facts)
 
 

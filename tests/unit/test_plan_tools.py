@@ -170,6 +170,8 @@ def test_script_types_a_passphrase_of_shell_characters_unchanged(tmp_path: Path)
     os.truncate(image, 32 * 1024**2)
     lines = [line for line in script.splitlines() if "cryptsetup" in line and "ata-SA-part4" in line][:2]
     setting = [f"secret_passphrase={shlex.quote(CANARY)}", f"fact_luks_pool_a={uuid.uuid4()}"]
+    # Opened without a mapping, which would need a kernel that makes one.
+    lines[1] = lines[1].replace(" open ", " open --test-passphrase ").removesuffix(" pool-a")
     text = "\n".join(["set -eu", *setting, *lines]).replace("/dev/disk/by-id/ata-SA-part4", str(image))
     subprocess.run(["bash", "-c", text], check=True, capture_output=True)
     typed = subprocess.run(

@@ -11,7 +11,7 @@ import pytest
 
 from installer.errors import ZrootError
 from installer.masking import SECRETS
-from installer.plan.operation import AwaitDevices, CopyImage, SaveRecords, WriteFile
+from installer.plan.operation import AwaitDevices, Command, Commands, CopyImage, Exchange, SaveRecords, WriteFile
 from installer.process import run
 from installer.recipe.secrets import is_hash
 from installer.run import actions, files
@@ -88,6 +88,32 @@ def carry_out(action: object, tmp_path: Path, said: list[object] | None = None) 
     )
     for _ in actions.carry_out(action, work):  # type: ignore[arg-type]
         pass
+
+
+LUKS = ("--type=luks2", "--pbkdf=pbkdf2", "--pbkdf-force-iterations=1000")
+REFUSED = "The passphrase that was typed does not open pool-a, on disk a (A disk, serial SA)."
+
+
+@pytest.mark.parametrize("by_key", [False, True])
+def test_a_secret_that_does_not_open_a_member_is_said_in_the_plans_words(tmp_path: Path, by_key: bool) -> None:
+    """Opening is the proof of what was typed at the formatting: its failure must say so, and where."""
+    image, key, another = tmp_path / "member", tmp_path / "key", tmp_path / "another"
+    for path in (image, key, another):
+        path.write_bytes(str(path).encode())
+    with image.open("wb") as file:
+        file.truncate(32 * 1024**2)
+    run(("cryptsetup", "luksFormat", "--batch-mode", *LUKS, f"--key-file={key}", str(image)))
+    dialogue = (Exchange(prompt=f"Enter passphrase for {image}: ", secret="another"),)
+    argv = ("cryptsetup", "open", "--test-passphrase", *((f"--key-file={another}",) if by_key else ()), str(image))
+    command = Command(argv=argv, dialogue=() if by_key else dialogue, refused=REFUSED)
+    with pytest.raises(ZrootError) as caught:
+        carry_out(Commands(commands=(command,)), tmp_path)
+    assert caught.value.title == REFUSED
+    assert "No key available with this passphrase." in caught.value.message
+    assert "starts over" in caught.value.hint
+    broken = command.model_copy(update={"argv": (*argv, "--no-such-option")})
+    with pytest.raises(ZrootError, match="cryptsetup ended"):
+        carry_out(Commands(commands=(broken,)), tmp_path)
 
 
 def test_records_are_saved_for_root_only(tmp_path: Path) -> None:

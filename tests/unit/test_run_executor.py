@@ -78,6 +78,24 @@ def test_open_and_close_go_by_their_probes_and_checks_always_run(tmp_path: Path)
     assert [times(tmp_path, one.id) for one in of.operations] == [0, 2, 0, 2]
 
 
+def test_a_proof_is_repeated_until_it_succeeded_and_never_afterwards(tmp_path: Path) -> None:
+    """What it proved lasts; its probe would say nothing about it."""
+    gate = tmp_path / "gate"
+    of = plan(
+        note("proof", tmp_path, effect=Effect.PROVE, done=("true",)),
+        operation("fails", ("ls", str(gate)), effect=Effect.PROVE),
+        note("check", tmp_path, effect=Effect.CHECK),
+    )
+    journal(tmp_path, of).begin("proof")
+    with pytest.raises(StepError):
+        execute(of, tmp_path)
+    gate.touch()
+    kept = execute(of, tmp_path)
+    execute(of, tmp_path)
+    assert (times(tmp_path, "proof"), times(tmp_path, "check")) == (1, 2)
+    assert set(kept.ended) == {"proof", "fails", "check"}
+
+
 def test_a_resumed_run_leaves_the_teardown_alone_once_something_was_created(tmp_path: Path) -> None:
     """The array stopped before the first write may have given its name to the new one."""
     of = plan(

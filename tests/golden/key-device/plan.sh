@@ -186,10 +186,7 @@ udevadm settle --timeout=60
 printf '%s\n' "${secret_passphrase}" | cryptsetup luksFormat --type=luks2 --cipher=aes-xts-plain64 --key-size=512 --hash=sha256 --pbkdf=argon2id --pbkdf-memory=524288 --pbkdf-parallel=4 --pbkdf-force-iterations=4 --sector-size=4096 --uuid="${fact_luks_key}" --label=key --batch-mode /dev/md/key
 udevadm settle --timeout=60
 
-# Test the passphrase of key
-printf '%s\n' "${secret_passphrase}" | cryptsetup open --test-passphrase --type=luks2 /dev/md/key
-
-# Open key
+# Open key with its passphrase
 test -b /dev/mapper/key >/dev/null 2>&1 || {
 printf '%s\n' "${secret_passphrase}" | cryptsetup open --type=luks2 /dev/md/key key
 udevadm settle --timeout=60
@@ -206,12 +203,6 @@ udevadm settle --timeout=60
 cryptsetup luksFormat --type=luks2 --cipher=aes-xts-plain64 --key-size=512 --hash=sha256 --pbkdf=pbkdf2 --pbkdf-force-iterations=1000 --sector-size=4096 --uuid="${fact_luks_pool_b}" --label=pool-b --batch-mode --key-file=/dev/mapper/key --keyfile-size=1048576 /dev/disk/by-id/virtio-S2-part5
 udevadm settle --timeout=60
 
-# Test the key of pool-a
-cryptsetup open --test-passphrase --type=luks2 --key-file=/dev/mapper/key --keyfile-size=1048576 /dev/disk/by-id/virtio-S1-part5
-
-# Test the key of pool-b
-cryptsetup open --test-passphrase --type=luks2 --key-file=/dev/mapper/key --keyfile-size=1048576 /dev/disk/by-id/virtio-S2-part5
-
 # Add the recovery passphrase to pool-a
 printf '%s\n' "${secret_recovery_passphrase}" | cryptsetup luksAddKey --type=luks2 --batch-mode --key-file=/dev/mapper/key --keyfile-size=1048576 --pbkdf=argon2id --pbkdf-memory=524288 --pbkdf-parallel=4 --pbkdf-force-iterations=4 /dev/disk/by-id/virtio-S1-part5
 
@@ -224,13 +215,13 @@ printf '%s\n' "${secret_recovery_passphrase}" | cryptsetup open --test-passphras
 # Test the recovery passphrase of pool-b
 printf '%s\n' "${secret_recovery_passphrase}" | cryptsetup open --test-passphrase --type=luks2 /dev/disk/by-id/virtio-S2-part5
 
-# Open pool-a
+# Open pool-a with its key
 test -b /dev/mapper/pool-a >/dev/null 2>&1 || {
 cryptsetup open --type=luks2 --allow-discards --key-file=/dev/mapper/key --keyfile-size=1048576 /dev/disk/by-id/virtio-S1-part5 pool-a
 udevadm settle --timeout=60
 }
 
-# Open pool-b
+# Open pool-b with its key
 test -b /dev/mapper/pool-b >/dev/null 2>&1 || {
 cryptsetup open --type=luks2 --allow-discards --key-file=/dev/mapper/key --keyfile-size=1048576 /dev/disk/by-id/virtio-S2-part5 pool-b
 udevadm settle --timeout=60

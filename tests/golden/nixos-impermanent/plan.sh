@@ -83,10 +83,7 @@ mkfs.fat -F 32 -n ESP-A -i "${fact_esp_a}" /dev/disk/by-id/ata-W1-part1
 printf '%s\n' "${secret_passphrase}" | cryptsetup luksFormat --type=luks2 --cipher=aes-xts-plain64 --key-size=512 --hash=sha256 --pbkdf=argon2id --pbkdf-memory=524288 --pbkdf-parallel=4 --pbkdf-force-iterations=4 --sector-size=4096 --uuid="${fact_luks_cryptroot_a}" --label=cryptroot-a --batch-mode /dev/disk/by-id/ata-W1-part2
 udevadm settle --timeout=60
 
-# Test the passphrase of cryptroot-a
-printf '%s\n' "${secret_passphrase}" | cryptsetup open --test-passphrase --type=luks2 /dev/disk/by-id/ata-W1-part2
-
-# Open cryptroot-a
+# Open cryptroot-a with its passphrase
 test -b /dev/mapper/cryptroot-a >/dev/null 2>&1 || {
 printf '%s\n' "${secret_passphrase}" | cryptsetup open --type=luks2 --allow-discards /dev/disk/by-id/ata-W1-part2 cryptroot-a
 udevadm settle --timeout=60

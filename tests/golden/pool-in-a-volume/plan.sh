@@ -92,10 +92,7 @@ udevadm settle --timeout=60
 printf '%s\n' "${secret_passphrase}" | cryptsetup luksFormat --type=luks2 --cipher=aes-xts-plain64 --key-size=512 --hash=sha256 --pbkdf=argon2id --pbkdf-memory=524288 --pbkdf-parallel=4 --pbkdf-force-iterations=4 --sector-size=4096 --uuid="${fact_luks_vault}" --label=vault --batch-mode /dev/zvol/tank/vault
 udevadm settle --timeout=60
 
-# Test the passphrase of vault
-printf '%s\n' "${secret_passphrase}" | cryptsetup open --test-passphrase --type=luks2 /dev/zvol/tank/vault
-
-# Open vault
+# Open vault with its passphrase
 test -b /dev/mapper/vault >/dev/null 2>&1 || {
 printf '%s\n' "${secret_passphrase}" | cryptsetup open --type=luks2 --allow-discards /dev/zvol/tank/vault vault
 udevadm settle --timeout=60

@@ -132,55 +132,37 @@ udevadm settle --timeout=60
 printf '%s\n' "${secret_passphrase}" | cryptsetup luksFormat --type=luks2 --cipher=aes-xts-plain64 --key-size=512 --hash=sha256 --pbkdf=argon2id --pbkdf-memory=524288 --pbkdf-parallel=4 --pbkdf-force-iterations=4 --sector-size=4096 --uuid="${fact_luks_sz_6}" --label=sz-6 --batch-mode /mnt/zroot/export/szpools/szpool-6
 udevadm settle --timeout=60
 
-# Test the passphrase of sz-1
-printf '%s\n' "${secret_passphrase}" | cryptsetup open --test-passphrase --type=luks2 /mnt/zroot/export/szpools/szpool-1
-
-# Test the passphrase of sz-2
-printf '%s\n' "${secret_passphrase}" | cryptsetup open --test-passphrase --type=luks2 /mnt/zroot/export/szpools/szpool-2
-
-# Test the passphrase of sz-3
-printf '%s\n' "${secret_passphrase}" | cryptsetup open --test-passphrase --type=luks2 /mnt/zroot/export/szpools/szpool-3
-
-# Test the passphrase of sz-4
-printf '%s\n' "${secret_passphrase}" | cryptsetup open --test-passphrase --type=luks2 /mnt/zroot/export/szpools/szpool-4
-
-# Test the passphrase of sz-5
-printf '%s\n' "${secret_passphrase}" | cryptsetup open --test-passphrase --type=luks2 /mnt/zroot/export/szpools/szpool-5
-
-# Test the passphrase of sz-6
-printf '%s\n' "${secret_passphrase}" | cryptsetup open --test-passphrase --type=luks2 /mnt/zroot/export/szpools/szpool-6
-
-# Open sz-1
+# Open sz-1 with its passphrase
 test -b /dev/mapper/sz-1 >/dev/null 2>&1 || {
 printf '%s\n' "${secret_passphrase}" | cryptsetup open --type=luks2 --allow-discards /mnt/zroot/export/szpools/szpool-1 sz-1
 udevadm settle --timeout=60
 }
 
-# Open sz-2
+# Open sz-2 with its passphrase
 test -b /dev/mapper/sz-2 >/dev/null 2>&1 || {
 printf '%s\n' "${secret_passphrase}" | cryptsetup open --type=luks2 --allow-discards /mnt/zroot/export/szpools/szpool-2 sz-2
 udevadm settle --timeout=60
 }
 
-# Open sz-3
+# Open sz-3 with its passphrase
 test -b /dev/mapper/sz-3 >/dev/null 2>&1 || {
 printf '%s\n' "${secret_passphrase}" | cryptsetup open --type=luks2 --allow-discards /mnt/zroot/export/szpools/szpool-3 sz-3
 udevadm settle --timeout=60
 }
 
-# Open sz-4
+# Open sz-4 with its passphrase
 test -b /dev/mapper/sz-4 >/dev/null 2>&1 || {
 printf '%s\n' "${secret_passphrase}" | cryptsetup open --type=luks2 --allow-discards /mnt/zroot/export/szpools/szpool-4 sz-4
 udevadm settle --timeout=60
 }
 
-# Open sz-5
+# Open sz-5 with its passphrase
 test -b /dev/mapper/sz-5 >/dev/null 2>&1 || {
 printf '%s\n' "${secret_passphrase}" | cryptsetup open --type=luks2 --allow-discards /mnt/zroot/export/szpools/szpool-5 sz-5
 udevadm settle --timeout=60
 }
 
-# Open sz-6
+# Open sz-6 with its passphrase
 test -b /dev/mapper/sz-6 >/dev/null 2>&1 || {
 printf '%s\n' "${secret_passphrase}" | cryptsetup open --type=luks2 --allow-discards /mnt/zroot/export/szpools/szpool-6 sz-6
 udevadm settle --timeout=60

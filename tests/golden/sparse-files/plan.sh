@@ -231,55 +231,37 @@ udevadm settle --timeout=60
 printf '%s\n' "${secret_files_passphrase}" | cryptsetup luksFormat --type=luks2 --cipher=aes-xts-plain64 --key-size=512 --hash=sha256 --pbkdf=argon2id --pbkdf-memory=524288 --pbkdf-parallel=4 --pbkdf-force-iterations=4 --sector-size=4096 --uuid="${fact_luks_szpool_6}" --label=szpool-6 --batch-mode /mnt/zroot/srv/szpools/szpool-6
 udevadm settle --timeout=60
 
-# Test the passphrase of szpool-1
-printf '%s\n' "${secret_files_passphrase}" | cryptsetup open --test-passphrase --type=luks2 /mnt/zroot/srv/szpools/szpool-1
-
-# Test the passphrase of szpool-2
-printf '%s\n' "${secret_files_passphrase}" | cryptsetup open --test-passphrase --type=luks2 /mnt/zroot/srv/szpools/szpool-2
-
-# Test the passphrase of szpool-3
-printf '%s\n' "${secret_files_passphrase}" | cryptsetup open --test-passphrase --type=luks2 /mnt/zroot/srv/szpools/szpool-3
-
-# Test the passphrase of szpool-4
-printf '%s\n' "${secret_files_passphrase}" | cryptsetup open --test-passphrase --type=luks2 /mnt/zroot/srv/szpools/szpool-4
-
-# Test the passphrase of szpool-5
-printf '%s\n' "${secret_files_passphrase}" | cryptsetup open --test-passphrase --type=luks2 /mnt/zroot/srv/szpools/szpool-5
-
-# Test the passphrase of szpool-6
-printf '%s\n' "${secret_files_passphrase}" | cryptsetup open --test-passphrase --type=luks2 /mnt/zroot/srv/szpools/szpool-6
-
-# Open szpool-1
+# Open szpool-1 with its passphrase
 test -b /dev/mapper/szpool-1 >/dev/null 2>&1 || {
 printf '%s\n' "${secret_files_passphrase}" | cryptsetup open --type=luks2 --allow-discards /mnt/zroot/srv/szpools/szpool-1 szpool-1
 udevadm settle --timeout=60
 }
 
-# Open szpool-2
+# Open szpool-2 with its passphrase
 test -b /dev/mapper/szpool-2 >/dev/null 2>&1 || {
 printf '%s\n' "${secret_files_passphrase}" | cryptsetup open --type=luks2 --allow-discards /mnt/zroot/srv/szpools/szpool-2 szpool-2
 udevadm settle --timeout=60
 }
 
-# Open szpool-3
+# Open szpool-3 with its passphrase
 test -b /dev/mapper/szpool-3 >/dev/null 2>&1 || {
 printf '%s\n' "${secret_files_passphrase}" | cryptsetup open --type=luks2 --allow-discards /mnt/zroot/srv/szpools/szpool-3 szpool-3
 udevadm settle --timeout=60
 }
 
-# Open szpool-4
+# Open szpool-4 with its passphrase
 test -b /dev/mapper/szpool-4 >/dev/null 2>&1 || {
 printf '%s\n' "${secret_files_passphrase}" | cryptsetup open --type=luks2 --allow-discards /mnt/zroot/srv/szpools/szpool-4 szpool-4
 udevadm settle --timeout=60
 }
 
-# Open szpool-5
+# Open szpool-5 with its passphrase
 test -b /dev/mapper/szpool-5 >/dev/null 2>&1 || {
 printf '%s\n' "${secret_files_passphrase}" | cryptsetup open --type=luks2 --allow-discards /mnt/zroot/srv/szpools/szpool-5 szpool-5
 udevadm settle --timeout=60
 }
 
-# Open szpool-6
+# Open szpool-6 with its passphrase
 test -b /dev/mapper/szpool-6 >/dev/null 2>&1 || {
 printf '%s\n' "${secret_files_passphrase}" | cryptsetup open --type=luks2 --allow-discards /mnt/zroot/srv/szpools/szpool-6 szpool-6
 udevadm settle --timeout=60

@@ -129,19 +129,13 @@ udevadm settle --timeout=60
 printf '%s\n' "${secret_passphrase}" | cryptsetup luksFormat --type=luks2 --cipher=aes-xts-plain64 --key-size=512 --hash=sha256 --pbkdf=argon2id --pbkdf-memory=524288 --pbkdf-parallel=4 --pbkdf-force-iterations=4 --sector-size=4096 --uuid="${fact_luks_pool_b}" --label=pool-b --batch-mode /dev/disk/by-id/virtio-S2-part1
 udevadm settle --timeout=60
 
-# Test the passphrase of pool-a
-printf '%s\n' "${secret_passphrase}" | cryptsetup open --test-passphrase --type=luks2 /dev/disk/by-id/virtio-S1-part1
-
-# Test the passphrase of pool-b
-printf '%s\n' "${secret_passphrase}" | cryptsetup open --test-passphrase --type=luks2 /dev/disk/by-id/virtio-S2-part1
-
-# Open pool-a
+# Open pool-a with its passphrase
 test -b /dev/mapper/pool-a >/dev/null 2>&1 || {
 printf '%s\n' "${secret_passphrase}" | cryptsetup open --type=luks2 --allow-discards /dev/disk/by-id/virtio-S1-part1 pool-a
 udevadm settle --timeout=60
 }
 
-# Open pool-b
+# Open pool-b with its passphrase
 test -b /dev/mapper/pool-b >/dev/null 2>&1 || {
 printf '%s\n' "${secret_passphrase}" | cryptsetup open --type=luks2 --allow-discards /dev/disk/by-id/virtio-S2-part1 pool-b
 udevadm settle --timeout=60

@@ -302,37 +302,25 @@ udevadm settle --timeout=60
 printf '%s\n' "${secret_passphrase}" | cryptsetup luksFormat --type=luks2 --cipher=aes-xts-plain64 --key-size=512 --hash=sha256 --pbkdf=argon2id --pbkdf-memory=524288 --pbkdf-parallel=4 --pbkdf-force-iterations=4 --sector-size=4096 --uuid="${fact_luks_pool_d}" --label=pool-d --batch-mode /dev/disk/by-id/virtio-S4-part5
 udevadm settle --timeout=60
 
-# Test the passphrase of pool-a
-printf '%s\n' "${secret_passphrase}" | cryptsetup open --test-passphrase --type=luks2 /dev/disk/by-id/virtio-S1-part5
-
-# Test the passphrase of pool-b
-printf '%s\n' "${secret_passphrase}" | cryptsetup open --test-passphrase --type=luks2 /dev/disk/by-id/virtio-S2-part5
-
-# Test the passphrase of pool-c
-printf '%s\n' "${secret_passphrase}" | cryptsetup open --test-passphrase --type=luks2 /dev/disk/by-id/virtio-S3-part5
-
-# Test the passphrase of pool-d
-printf '%s\n' "${secret_passphrase}" | cryptsetup open --test-passphrase --type=luks2 /dev/disk/by-id/virtio-S4-part5
-
-# Open pool-a
+# Open pool-a with its passphrase
 test -b /dev/mapper/pool-a >/dev/null 2>&1 || {
 printf '%s\n' "${secret_passphrase}" | cryptsetup open --type=luks2 /dev/disk/by-id/virtio-S1-part5 pool-a
 udevadm settle --timeout=60
 }
 
-# Open pool-b
+# Open pool-b with its passphrase
 test -b /dev/mapper/pool-b >/dev/null 2>&1 || {
 printf '%s\n' "${secret_passphrase}" | cryptsetup open --type=luks2 /dev/disk/by-id/virtio-S2-part5 pool-b
 udevadm settle --timeout=60
 }
 
-# Open pool-c
+# Open pool-c with its passphrase
 test -b /dev/mapper/pool-c >/dev/null 2>&1 || {
 printf '%s\n' "${secret_passphrase}" | cryptsetup open --type=luks2 /dev/disk/by-id/virtio-S3-part5 pool-c
 udevadm settle --timeout=60
 }
 
-# Open pool-d
+# Open pool-d with its passphrase
 test -b /dev/mapper/pool-d >/dev/null 2>&1 || {
 printf '%s\n' "${secret_passphrase}" | cryptsetup open --type=luks2 /dev/disk/by-id/virtio-S4-part5 pool-d
 udevadm settle --timeout=60

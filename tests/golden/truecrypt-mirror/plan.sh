@@ -109,19 +109,13 @@ udevadm settle --timeout=60
 printf '%s\n' "${secret_passphrase}" "${secret_passphrase}" y | tcplay --create --device=/dev/disk/by-id/virtio-S2-part1 --cipher=AES-256-XTS --pbkdf-prf=SHA512
 udevadm settle --timeout=60
 
-# Test the passphrase of secret-a
-printf '%s\n' "${secret_passphrase}" | cryptsetup open --test-passphrase --type=tcrypt --disable-veracrypt /dev/disk/by-id/virtio-S1-part1
-
-# Test the passphrase of secret-b
-printf '%s\n' "${secret_passphrase}" | cryptsetup open --test-passphrase --type=tcrypt --disable-veracrypt /dev/disk/by-id/virtio-S2-part1
-
-# Open secret-a
+# Open secret-a with its passphrase
 test -b /dev/mapper/secret-a >/dev/null 2>&1 || {
 printf '%s\n' "${secret_passphrase}" | cryptsetup open --type=tcrypt --disable-veracrypt /dev/disk/by-id/virtio-S1-part1 secret-a
 udevadm settle --timeout=60
 }
 
-# Open secret-b
+# Open secret-b with its passphrase
 test -b /dev/mapper/secret-b >/dev/null 2>&1 || {
 printf '%s\n' "${secret_passphrase}" | cryptsetup open --type=tcrypt --disable-veracrypt /dev/disk/by-id/virtio-S2-part1 secret-b
 udevadm settle --timeout=60

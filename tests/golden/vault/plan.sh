@@ -155,10 +155,7 @@ zpool set bootfs=rpool/ROOT/debian rpool
 printf '%s\n' "${secret_vault_passphrase}" | cryptsetup luksFormat --type=luks2 --cipher=aes-xts-plain64 --key-size=512 --hash=sha256 --pbkdf=argon2id --pbkdf-memory=524288 --pbkdf-parallel=4 --pbkdf-force-iterations=4 --sector-size=4096 --uuid="${fact_luks_vault}" --label=vault --batch-mode /dev/zvol/rpool/pvol
 udevadm settle --timeout=60
 
-# Test the passphrase of vault
-printf '%s\n' "${secret_vault_passphrase}" | cryptsetup open --test-passphrase --type=luks2 /dev/zvol/rpool/pvol
-
-# Open vault
+# Open vault with its passphrase
 test -b /dev/mapper/vault >/dev/null 2>&1 || {
 printf '%s\n' "${secret_vault_passphrase}" | cryptsetup open --type=luks2 --allow-discards /dev/zvol/rpool/pvol vault
 udevadm settle --timeout=60
