@@ -65,6 +65,10 @@ class Executor:
         self._spans: list[tuple[float, float]] = []
         """From when until when programs worked for each operation of the present batch: to see whether it is done, to
         do it, to bring it to the disks, to save the header of a member."""
+        self._over: list[Operation] = []
+        """Operations of the present batch that are over, done now or before."""
+        self._recording = False
+        """Whether an operation waits for its line in the journal to be on the disks."""
         self._opened = False
         """Whether this run has carried out an OPEN."""
         self._unsynced: dict[str, float] = {}
@@ -97,9 +101,29 @@ class Executor:
         for fact in self.plan.facts:
             if fact.name not in self._journal.facts:
                 self._journal.add_fact(fact.name, facts.make(fact))
+        self._journal.flush()
 
     def _side_by_side(self, batch: tuple[Operation, ...]) -> None:
-        """Drive several operations from this one thread; after a failure the others end, and none begins."""
+        """Carry a batch out, and have on the disks what came before it and what it made, where that matters."""
+        if any(one.effect is Effect.CLOSE or one.destroys for one in batch):
+            # What went before may have been the proof that a disk is empty, which nobody could repeat after this.
+            self._commit_now()
+        waiting, failures = self._drive(batch)
+        if not failures and any(one.destroys for one in batch):
+            self._commit_now()
+        for operation in self._over:
+            self._finished(operation)
+        self._over.clear()
+        if failures:
+            raise failures[0]
+        if waiting:
+            raise Stopped("Stopped between two steps, as asked.")
+
+    def _drive(self, batch: tuple[Operation, ...]) -> tuple[list[Operation], list[ZrootError]]:
+        """Drive several operations from this one thread; after a failure the others end, and none begins.
+
+        Returns those that have not begun, and the failures.
+        """
         waiting = list(batch)
         active: dict[str, Steps[None]] = {}
         failures: list[ZrootError] = []
@@ -111,15 +135,13 @@ class Executor:
                     active[operation.id] = self._carry_out(operation)
             self.busy = tuple(operation.title for operation in batch if operation.id in active)
             if not active:
-                break
+                return waiting, failures
             running = _advance(active, failures)
-            self._log.tick()
-            if active:
-                wait(running, TICK)
-        if failures:
-            raise failures[0]
-        if waiting:
-            raise Stopped("Stopped between two steps, as asked.")
+            if self._recording:  # for all that begin at this moment together
+                self._journal.flush()
+                self._recording = False
+            elif active:
+                self._wait(running)
 
     def _carry_out(self, operation: Operation) -> Steps[None]:
         work, looked = self._work(operation), time.monotonic()
@@ -127,15 +149,16 @@ class Executor:
             if operation.effect is Effect.CREATE and operation.id not in self._journal.ended:
                 self._unsynced[operation.id] = 0
             self._log.emit(Finished(operation=operation.id, seconds=0, already=True))
-            self._finished(operation)
+            self._over.append(operation)
             self._spans.append((looked, time.monotonic()))
             return
-        if operation.effect is Effect.CLOSE or operation.destroys:
-            # What went before may have been the proof that a disk is empty, which nobody could repeat after this.
-            yield from self._commit()
         number = self._places[operation.id] + 1
         self._log.emit(Started(operation=operation.id, title=operation.title, number=number))
         self._journal.begin(operation.id)
+        if operation.destroys or (operation.effect is Effect.CREATE and operation.done):
+            # Who resumes must know that the disk is not as it was, and must look before doing it a second time.
+            self._recording = True
+            yield None
         began = time.monotonic()
         try:
             yield from actions.carry_out(operation.action, work)
@@ -146,23 +169,30 @@ class Executor:
         self._opened = self._opened or operation.effect is Effect.OPEN
         if operation.effect in (Effect.CREATE, Effect.PROVE):
             self._unsynced[operation.id] = seconds
-            if operation.destroys or time.monotonic() - self._synced_at > COMMIT_EVERY:
+            if time.monotonic() - self._synced_at > COMMIT_EVERY:
                 yield from self._commit()
         else:
             self._journal.end(operation.id, seconds=seconds)
         self._log.emit(Finished(operation=operation.id, seconds=round(seconds, 3)))
-        self._finished(operation)
+        self._over.append(operation)
         self._spans.append((looked, time.monotonic()))
 
+    def _wait(self, running: list[Running]) -> None:
+        wait(running, TICK)
+        self._log.tick()
+
     def _commit_now(self) -> None:
+        began = time.monotonic()
         for running in self._commit():
-            wait([running] if running else [], TICK)
+            self._wait([running] if running else [])
+        self._spans.append((began, time.monotonic()))
 
     def _commit(self) -> Steps[None]:
         """Bring what was created to the disks, then into the journal: what it calls finished survives a power failure.
 
-        At once after a destructive operation, else a few seconds' worth of small files together: each sync makes every
-        pool write a transaction group. What is lost in between is carried out again, as if it had been interrupted.
+        Once after destructive operations that ran side by side, else a few seconds' worth of work together: each sync
+        makes the pools write a transaction group. What is lost in between is carried out again, as if it had been
+        interrupted.
         """
         if not self._unsynced:
             return
@@ -171,6 +201,7 @@ class Executor:
         self._synced_at = time.monotonic()
         for name, seconds in finished.items():
             self._journal.end(name, seconds=seconds)
+        self._journal.flush()
 
     def _needed(self, operation: Operation, work: Work) -> Steps[bool]:
         """Tell whether an operation has to be carried out now, as Effect says."""

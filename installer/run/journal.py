@@ -1,4 +1,11 @@
-"""The journal: what began and ended, on disk before anything else happens, without secrets."""
+"""The journal: what began and ended, on disk before anything depends on it, without secrets.
+
+A line costs a write to a stick, so only what must be there waits for the disks (`flush`): facts before their use, the
+beginning of what destroys, or of what must not be done twice, and the end of what was brought to the disks. Every other
+line goes along with the next of these. A power failure so loses the last lines and never one in between, and what they
+told of is what a resumed run repeats: what can be done again, what the machine itself tells (opened, mounted, closed),
+and checks.
+"""
 
 from __future__ import annotations
 
@@ -75,6 +82,9 @@ class Journal:
         self.mirrored: Path | None = None
         self.mirror_lost = ""
         """Why the second copy is no longer written."""
+        self._late: list[bytes] = []
+        """Lines that are not on the disks yet, and of the second copy not even written: FAT may put the new length of a
+        file on the disk before its content."""
         for record in records:
             self._remember(record)
 
@@ -108,11 +118,11 @@ class Journal:
         return cls(folder, header, records), Plan.model_validate_json(plan)
 
     def add_fact(self, name: str, value: str) -> None:
-        """Record a fact; it may be used once this returns."""
+        """Record a fact; it may be used once `flush` returned."""
         self._append(FactMade(name=name, value=value))
 
     def begin(self, operation: str) -> None:
-        """Record that an operation begins."""
+        """Record that an operation begins. What destroys, or must not be done twice, does so after `flush`."""
         self._append(Began(operation=operation))
 
     def end(self, operation: str, *, seconds: float) -> None:
@@ -122,9 +132,24 @@ class Journal:
     def fail(self, operation: str, *, seconds: float, title: str) -> None:
         """Record that an operation failed."""
         self._append(Broke(operation=operation, seconds=round(seconds, 3), title=title))
+        self.flush()
+
+    def flush(self) -> None:
+        """Bring every line to the disks."""
+        lines, self._late = self._late, []
+        if not lines:
+            return
+        self._keep(b"", flush=True)
+        if self.mirrored:
+            try:
+                _append(self.mirrored / JOURNAL, b"".join(lines), flush=True)
+            except OSError as error:  # a stick that was pulled out ends the second copy, not the installation
+                self.mirror_lost = f"The journal in {self.mirrored} cannot be written any more: {error.strerror}."
+                self.mirrored = None
 
     def mirror(self, folder: Path) -> None:
         """Keep a second copy in this folder from now on. Raises OSError."""
+        self.flush()
         folder.mkdir(mode=0o700, exist_ok=True)
         # The plan first: a journal without its plan is of no use, a plan without journal says nothing.
         for name in (PLAN, JOURNAL):
@@ -132,22 +157,21 @@ class Journal:
         self.mirrored = folder
 
     def stop_mirroring(self) -> None:
-        """Write to the first place only from now on."""
+        """Complete the second copy, and write to the first place only from now on."""
+        self.flush()
         self.mirrored = None
 
     def _append(self, record: Record) -> None:
         line = _line(record)
+        self._keep(line)  # at once: an engine that is killed has lost nothing
+        self._late.append(line)
+        self._remember(record)
+
+    def _keep(self, line: bytes, *, flush: bool = False) -> None:
         try:
-            _append(self.folder / JOURNAL, line)
+            _append(self.folder / JOURNAL, line, flush=flush)
         except OSError as error:
             raise ZrootError(f"The journal in {self.folder} cannot be written: {error.strerror}.") from None
-        self._remember(record)
-        if self.mirrored:
-            try:
-                _append(self.mirrored / JOURNAL, line)
-            except OSError as error:  # a stick that was pulled out ends the second copy, not the installation
-                self.mirror_lost = f"The journal in {self.mirrored} cannot be written any more: {error.strerror}."
-                self.mirrored = None
 
     def _remember(self, record: Record) -> None:
         match record:
@@ -197,11 +221,12 @@ def _write(path: Path, content: bytes) -> None:
     _sync_folder(path.parent)
 
 
-def _append(path: Path, line: bytes) -> None:
+def _append(path: Path, lines: bytes, *, flush: bool) -> None:
     fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW)
     try:
-        os.write(fd, line)
-        os.fsync(fd)
+        os.write(fd, lines)
+        if flush:
+            os.fsync(fd)
     finally:
         os.close(fd)
 

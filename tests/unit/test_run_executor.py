@@ -196,10 +196,13 @@ def test_a_command_is_retried_as_often_as_it_says(tmp_path: Path) -> None:
 
 
 def test_neighbours_run_side_by_side_as_far_as_memory_allows(tmp_path: Path) -> None:
-    together = tuple(operation(str(n), ("sleep", "0.7"), together="x") for n in range(4))
-    began = time.monotonic()
-    execute(plan(*together), tmp_path / "beside")
-    assert time.monotonic() - began < 2
+    # Each waits until it has seen all four: one after another, none would ever end.
+    meet = 'touch "{0}/met.$1"; until [ -e "{0}/met.0" -a -e "{0}/met.1" -a -e "{0}/met.2" -a -e "{0}/met.3" ]; '
+    meet = meet.format(tmp_path) + "do sleep 0.05; done"
+    execute(
+        plan(*(operation(str(n), ("timeout", "60", "sh", "-c", meet, "sh", str(n)), together="x") for n in range(4))),
+        tmp_path / "beside",
+    )
     large = tuple(operation(str(n), ("sleep", "0.4"), together="x", memory=2**50) for n in range(3))
     began = time.monotonic()
     execute(plan(*large), tmp_path / "alone")

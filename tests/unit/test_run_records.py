@@ -97,8 +97,25 @@ def test_the_second_copy_of_a_journal_can_be_opened_like_the_first(tmp_path: Pat
     (tmp_path / "esp").mkdir()
     journal.mirror(tmp_path / "esp/zroot-journal")
     journal.end("b", seconds=2)
+    journal.flush()
     copy, _ = Journal.open(tmp_path / "esp/zroot-journal")
     assert copy.ended == journal.ended == {"a": 1.5, "b": 2}
+
+
+def test_a_line_that_nothing_depends_on_is_written_with_the_next_that_matters(tmp_path: Path) -> None:
+    """The second copy gets lines only with their fsync: FAT may put a file's length on the disk before its content."""
+    journal = begun(tmp_path / "run")
+    journal.mirror(tmp_path / "stick")
+    copy = tmp_path / "stick" / JOURNAL
+    before = copy.read_bytes()
+    journal.end("b", seconds=2)
+    assert copy.read_bytes() == before
+    assert Journal.open(tmp_path / "run")[0].ended == {"a": 1.5, "b": 2}
+    journal.fail("b", seconds=2, title="No")
+    assert copy.read_bytes() == (tmp_path / "run" / JOURNAL).read_bytes()
+    journal.begin("b")
+    journal.stop_mirroring()
+    assert copy.read_bytes() == (tmp_path / "run" / JOURNAL).read_bytes()
 
 
 def test_losing_the_second_copy_does_not_end_the_run(tmp_path: Path) -> None:
@@ -106,6 +123,7 @@ def test_losing_the_second_copy_does_not_end_the_run(tmp_path: Path) -> None:
     journal.mirror(tmp_path / "stick")
     (tmp_path / "stick" / JOURNAL).unlink()
     journal.end("b", seconds=2)
+    journal.flush()
     assert "b" in journal.ended
     assert "cannot be written" in journal.mirror_lost
 
