@@ -231,6 +231,11 @@ class Program:
             raise ProgramError(completed)
         return completed
 
+    @property
+    def ended(self) -> bool:
+        """Whether it has ended; poll then gives the result at once."""
+        return self._child.poll() is not None
+
     def fds(self) -> list[int]:
         """File descriptors that become readable when there is something to do."""
         return [self._ended, *(pipe.fd for pipe in self._pipes if not pipe.at_end)]

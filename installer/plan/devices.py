@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from installer.plan.operation import Command
-from installer.plan.steps import command
+from installer.plan.operation import Command, Effect, Layer, Operation
+from installer.plan.steps import command, programs
 
 ENDS = 1024**2
 """Bytes zeroed at either end: ZFS keeps two labels of 256 KiB there, md and GPT their blocks."""
@@ -12,6 +12,11 @@ ENDS = 1024**2
 def settled() -> Command:
     """Return the wait for udev to have made its links."""
     return command("udevadm", "settle", "--timeout=60")
+
+
+def seen(layer: Layer, name: str, what: str) -> Operation:
+    """Return the wait for udev as an operation of its own: one for all that was done side by side."""
+    return programs(layer, f"settle/{name}", f"Wait until udev has seen {what}", settled(), effect=Effect.CHECK)
 
 
 def reread(disk: str) -> Command:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from installer.plan import truecrypt
-from installer.plan.devices import settled
+from installer.plan.devices import seen
 from installer.plan.layout import MIB, Device, Layout
 from installer.plan.names import fact
 from installer.plan.operation import Command, Effect, Exchange, Layer, Operation
@@ -34,9 +34,11 @@ def operations(layout: Layout, name: str) -> list[Operation]:
     members = list(zip(layout.members(crypt.over), layout.members(f"crypt.{name}"), strict=True))
     found = [
         *(_format(layout, name, below, mapping) for below, mapping in members),
+        seen(Layer.ENCRYPTION, f"{name}/formatted", f"what was encrypted for {name}"),
         *(_recovery(layout, name, below, mapping) for below, mapping in members if crypt.recovery),
         *(_test_recovery(layout, name, below, mapping) for below, mapping in members if crypt.recovery),
         *(_open(layout, name, below, mapping) for below, mapping in members),
+        seen(Layer.ENCRYPTION, f"{name}/opened", f"what was opened for {name}"),
     ]
     if is_key(layout, name):
         found += [_fill(layout, name, mapping) for _, mapping in members]
@@ -134,7 +136,6 @@ def _format(layout: Layout, name: str, below: Device, mapping: Device) -> Operat
             # With integrity cryptsetup writes the whole device, for a sector without a sum cannot be read.
             timeout=600 + (below.size // SLOWEST if crypt.kind is CryptKind.LUKS2_INTEGRITY else 0),
         ),
-        settled(),
         destroys=mapping.roles,
         secrets=_secrets(crypt),
         together=f"encryption/format/{name}",
@@ -202,7 +203,6 @@ def _open(layout: Layout, name: str, below: Device, mapping: Device) -> Operatio
             dialogue=_asked(crypt, below),
             refused=f"The {secret} does not open {mapping.name}, on {layout.whereabouts(mapping)}.",
         ),
-        settled(),
         effect=Effect.OPEN,
         done=("test", "-b", mapping.path),
         secrets=_secrets(crypt),

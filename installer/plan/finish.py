@@ -94,8 +94,10 @@ def _close(layout: Layout, layer: str) -> list[Operation]:
     if kind == "pool":
         return [_export(name)]
     if kind == "crypt" and layout.recipe.crypt[name].unlock != "random":
+        # udev looks at each of them for a moment first, so in turn they would take seconds.
         return [
-            _closed("close", device, "Close", "cryptsetup", "close", device.name) for device in layout.members(layer)
+            _closed("close", device, "Close", "cryptsetup", "close", device.name, together=f"finish/close/{name}")
+            for device in layout.members(layer)
         ]
     if kind == "raid":
         return [
@@ -105,7 +107,7 @@ def _close(layout: Layout, layer: str) -> list[Operation]:
     return []
 
 
-def _closed(verb: str, device: Device, words: str, *argv: str) -> Operation:
+def _closed(verb: str, device: Device, words: str, *argv: str, together: str = "") -> Operation:
     return programs(
         Layer.FINISH,
         f"{verb}/{device.name}",
@@ -113,6 +115,7 @@ def _closed(verb: str, device: Device, words: str, *argv: str) -> Operation:
         _patient(*argv),
         effect=Effect.CLOSE,
         done=("test", "!", "-e", device.path),
+        together=together,
     )
 
 

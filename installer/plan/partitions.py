@@ -1,18 +1,17 @@
 """The partition table: made on the first disk, cloned to the others, and the ESPs.
 
 sgdisk makes the whole table in one call and, as the seed does it, saves it from the first disk and loads it on the
-others, with fresh GUIDs in the same call, so that at no moment two disks have the same ones.
+others, with fresh GUIDs in the same call, so that at no moment two disks have the same ones. It sleeps for a second
+whenever it has written: disks are written side by side, and udev is waited for once.
 """
 
 from __future__ import annotations
 
-from installer.plan.devices import blank, reread, settled, zero_ends
+from installer.plan.devices import blank, reread, seen, zero_ends
 from installer.plan.layout import MIB, Device, Layout
 from installer.plan.names import STATE, esp_label, fact, partition_path
 from installer.plan.operation import AwaitDevices, Command, Effect, Layer, Operation
 from installer.plan.steps import command, programs
-
-TABLE = f"{STATE}/table"
 
 
 def operations(layout: Layout) -> list[Operation]:
@@ -23,7 +22,9 @@ def operations(layout: Layout) -> list[Operation]:
     esp = layout.recipe.boot.esp
     return [
         _table(layout, first),
+        *([_save(layout, first)] if others else []),
         *(_clone(layout, first, role) for role in others),
+        seen(Layer.PARTITIONS, "tables", "the new partition tables"),
         _await(layout),
         *(_clear(layout, role) for role in layout.table_roles),
         *(_proof(layout, role) for role in layout.table_roles),
@@ -51,7 +52,6 @@ def _table(layout: Layout, role: str) -> Operation:
         f"Make the partition table of disk {role}",
         _sgdisk(*arguments, disk.link),
         reread(disk.link),
-        settled(),
         destroys=(role,),
     )
 
@@ -62,18 +62,35 @@ def _sgdisk(*arguments: str) -> Command:
     return Command(argv=("sgdisk", *arguments), success=(0, 4))
 
 
+def _saved(first: str) -> str:
+    # With the table's own GUID in its name: an earlier run of this live system may have left another table.
+    return f"{STATE}/table-{fact('disk-guid', first)}"
+
+
+def _save(layout: Layout, first: str) -> Operation:
+    return programs(
+        Layer.PARTITIONS,
+        "save/table",
+        f"Save the partition table of disk {first} for the others",
+        command("sgdisk", f"--backup={_saved(first)}", layout.disk_path(first)),
+        # Not on any disk: after a restart it is made again, for the disks that have no table yet.
+        effect=Effect.OPEN,
+        done=("test", "-e", _saved(first)),
+    )
+
+
 def _clone(layout: Layout, first: str, role: str) -> Operation:
-    source, disk = layout.disk_path(first), layout.disk_path(role)
+    disk = layout.disk_path(role)
+    guid = f"--disk-guid={fact('disk-guid', role)}"
     return programs(
         Layer.PARTITIONS,
         f"clone/{role}",
         f"Clone the partition table to disk {role}, with GUIDs of its own",
-        command("sgdisk", f"--backup={TABLE}", source),
         # On a disk of another size sgdisk puts the second header where that disk ends.
-        _sgdisk(f"--load-backup={TABLE}", "--randomize-guids", f"--disk-guid={fact('disk-guid', role)}", disk),
+        _sgdisk(f"--load-backup={_saved(first)}", "--randomize-guids", guid, disk),
         reread(disk),
-        settled(),
         destroys=(role,),
+        together="partitions/clone",
     )
 
 
@@ -132,4 +149,5 @@ def _esp(esp: Device) -> Operation:
         f"Format the EFI system partition of disk {esp.role}",
         command("mkfs.fat", "-F", "32", *sector, "-n", esp_label(esp.role), "-i", fact("esp", esp.role), esp.path),
         destroys=(esp.role,),
+        together="partitions/format",
     )

@@ -27,6 +27,7 @@ def operations(layout: Layout) -> list[Operation]:
             f"Make swap space on {device.name}",
             command("mkswap", "--label", "swap", "--uuid", fact("fs", device.name), device.path),
             destroys=device.roles,
+            together="datasets/swap",
         )
         for device in layout.members(swap.over)
     ]

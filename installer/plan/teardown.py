@@ -11,7 +11,7 @@ from collections.abc import Callable
 from installer.errors import Refusal
 from installer.machine.holders import Holder, HolderKind, holders, memberships, nodes
 from installer.machine.model import Disk
-from installer.plan.devices import blank, forget, reread, settled, zero_ends
+from installer.plan.devices import blank, forget, reread, seen, zero_ends
 from installer.plan.layout import Layout
 from installer.plan.names import partition_path
 from installer.plan.operation import Command, Effect, Layer, Operation
@@ -23,6 +23,7 @@ def operations(layout: Layout) -> list[Operation]:
     return [
         *(_close(holder) for holder in _leaf_first(layout)),
         *(_wipe(role, disk) for role, disk in layout.disks.items()),
+        seen(Layer.TEARDOWN, "disks", "that the disks are empty"),
         *(_proof(role, disk) for role, disk in layout.disks.items()),
     ]
 
@@ -115,7 +116,6 @@ def _wipe(role: str, disk: Disk) -> Operation:
         command("sgdisk", "--zap-all", disk.link),
         *zero_ends(disk.link, disk.size),
         reread(disk.link),
-        settled(),
         destroys=(role,),
         together="teardown/wipe",
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from installer.plan.devices import settled
+from installer.plan.devices import seen
 from installer.plan.layout import MIB, Device, Layout
 from installer.plan.operation import Command, Effect, Exchange, Layer, Operation
 from installer.plan.steps import programs
@@ -22,7 +22,9 @@ def operations(layout: Layout, name: str) -> list[Operation]:
     members = list(zip(layout.members(crypt.over), layout.members(f"crypt.{name}"), strict=True))
     return [
         *(_create(name, crypt, below, mapping) for below, mapping in members),
+        seen(Layer.ENCRYPTION, f"{name}/formatted", f"what was encrypted for {name}"),
         *(_open(layout, name, below, mapping) for below, mapping in members),
+        seen(Layer.ENCRYPTION, f"{name}/opened", f"what was opened for {name}"),
     ]
 
 
@@ -54,7 +56,6 @@ def _create(name: str, crypt: Crypt, below: Device, mapping: Device) -> Operatio
             ),
             timeout=600 + (0 if erase else below.size // SLOWEST),
         ),
-        settled(),
         destroys=mapping.roles,
         secrets=(crypt.secret,),
         together=f"encryption/format/{name}",
@@ -74,7 +75,6 @@ def _open(layout: Layout, name: str, below: Device, mapping: Device) -> Operatio
             dialogue=(Exchange(prompt=f"Enter passphrase for {below.path}: ", secret=crypt.secret),),
             refused=f"The passphrase that was typed does not open {mapping.name}, on {layout.whereabouts(mapping)}.",
         ),
-        settled(),
         effect=Effect.OPEN,
         done=("test", "-b", mapping.path),
         secrets=(crypt.secret,),

@@ -238,6 +238,7 @@ class Run:
             leftovers.require_closed(plan, journal)
             done = True
         finally:
+            self._undo.end()  # while its second copy can still be written
             durable.end(remove=done)
         (self._state / JOURNAL).unlink()
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import ParamSpec
 
@@ -11,12 +13,14 @@ from installer.errors import ZrootError
 from installer.machine.model import Disk, Node
 from installer.machine.words import describe
 from installer.plan.operation import Commands, Operation
-from installer.process import Program, finish, run
+from installer.process import Completed, Program, finish
 
 P = ParamSpec("P")
 
+HEADER = 16 * 1024**2
+"""Bytes of a LUKS2 header, in the live system's memory."""
 RESERVE = 64 * 1024**2
-"""Bytes that must stay free beside the journal: a LUKS2 header takes 16 MiB of the live system's memory."""
+"""Bytes that must stay free beside the journal."""
 
 LISTINGS = {
     "lsblk.txt": ("lsblk", "--output", "NAME,SIZE,TYPE,FSTYPE,LABEL,UUID,PARTLABEL,PARTUUID,SERIAL,MOUNTPOINT"),
@@ -43,68 +47,100 @@ Stop at the first doubt: every write makes a rescue harder.
 {problems}"""
 
 
+@dataclass(frozen=True)
+class _Saving:
+    """A program that saves something, and what follows when it has ended."""
+
+    what: str
+    program: Program
+    kept: Callable[[Completed], None]
+
+
 class UndoKit:
-    """A folder with the kit; trouble in making it is written into it and told, and stops nothing."""
+    """A folder with the kit; trouble in making it is written into it and told, and stops nothing.
+
+    What saves something runs beside what else there is to do, until `end`.
+    """
 
     def __init__(self, folder: Path, *, notice: Callable[[str], None]) -> None:
         self._folder = folder
         self._notice = notice
         self._problems: list[str] = []
-        self._listings: dict[str, Program] = {}
+        self._under_way: list[_Saving] = []
 
     def begin(self) -> None:
         """Start what lists arrays and pools. A look at the machine would take it for somebody who uses the disks."""
-        for name in LISTINGS:
-            self._try(name, self._ask, name)
+        for name, argv in LISTINGS.items():
+            # All at once: each looks at every disk. zpool import exits with 1 where there is nothing to import.
+            self._start(name, argv, partial(_put_out, self._folder / name), success=(0, 1))
 
     def save(self, disks: Mapping[str, Disk], *, copy_to: Path | None) -> None:
         """Save tables and headers of the chosen disks (by role) and the listings, and copy all to a second folder."""
         shutil.rmtree(self._folder, ignore_errors=True)  # of an earlier run: these disks are no longer as it says
         self._folder.mkdir(mode=0o700)
-        for name, running in self._listings.items():
-            self._try(name, self._answer, name, running)
         for role, disk in disks.items():
             if disk.table:
-                self._try(f"the table of disk {role}", self._table, role, disk)
+                self._table(role, disk)
             for node in _luks(disk):
-                self._try(f"the header of {node.path}", self._header, node.path, f"luks-{node.name}")
+                self._header(node.path, f"luks-{node.name}", copy_to=None)
+        self.end()
         self._explain(disks)
         if copy_to:
             self._try(f"a copy in {copy_to}", _copy, self._folder, copy_to)
 
     def after(self, operation: Operation, *, copy_to: Path | None) -> None:
-        """Save the header of a member that has just been made."""
+        """Begin to save the header of a member that has just been made."""
+        self._finish([saving for saving in self._under_way if saving.program.ended])
         if not isinstance(operation.action, Commands):
             return
         formats = [command.argv for command in operation.action.commands if command.argv[1:2] == ("luksFormat",)]
         for argv in formats:
             name = f"new-{operation.id.rpartition('/')[2]}"
-            if (self._folder / f"{name}.img").exists():
-                continue
-            self._folder.mkdir(mode=0o700, exist_ok=True)
-            self._try(f"the header of {argv[-1]}", self._header, argv[-1], name)
-            if copy_to and (saved := self._folder / f"{name}.img").exists():
-                self._try(f"a copy in {copy_to}", _copy_file, saved, copy_to)
+            if not (self._folder / f"{name}.img").exists():
+                self._folder.mkdir(mode=0o700, exist_ok=True)
+                self._header(argv[-1], name, copy_to=copy_to)
 
-    def _ask(self, name: str) -> None:
-        # All at once: each looks at every disk. zpool import exits with 1 where there is nothing to import.
-        self._listings[name] = Program(LISTINGS[name], timeout=60, success=(0, 1))
+    def end(self) -> None:
+        """Wait for all that is being saved."""
+        self._finish(list(self._under_way))
 
-    def _answer(self, name: str, running: Program) -> None:
-        _put(self._folder / name, finish(running).out)
+    def _start(
+        self, what: str, argv: Sequence[str], kept: Callable[[Completed], None], *, success: Sequence[int] = (0,)
+    ) -> None:
+        def start() -> None:
+            self._under_way.append(_Saving(what, Program(argv, timeout=60, success=success), kept))
+
+        self._try(what, start)
+
+    def _finish(self, some: list[_Saving]) -> None:
+        for saving in some:
+            self._under_way.remove(saving)
+            self._try(saving.what, _keep, saving)
 
     def _table(self, role: str, disk: Disk) -> None:
+        what = f"the table of disk {role}"
         if disk.table == "gpt":
-            run(["sgdisk", f"--backup={self._folder}/table-{role}.gpt", disk.link], timeout=60)
+            self._start(what, ["sgdisk", f"--backup={self._folder}/table-{role}.gpt", disk.link], lambda said: None)
         else:
-            _put(self._folder / f"table-{role}.mbr", run(["sfdisk", "--dump", disk.link], timeout=60).out)
+            self._start(what, ["sfdisk", "--dump", disk.link], partial(_put_out, self._folder / f"table-{role}.mbr"))
 
-    def _header(self, device: str, name: str) -> None:
-        if shutil.disk_usage(self._folder).free < RESERVE:
-            raise ZrootError("there is not enough memory left")
-        run(
-            ["cryptsetup", "luksHeaderBackup", device, "--header-backup-file", f"{self._folder}/{name}.img"], timeout=60
-        )
+    def _header(self, device: str, name: str, *, copy_to: Path | None) -> None:
+        what = f"the header of {device}"
+        file, part = self._folder / f"{name}.img", self._folder / f"{name}.part"
+
+        def start() -> None:
+            free = shutil.disk_usage(self._folder).free - HEADER * len(self._under_way)
+            if free < RESERVE:
+                raise ZrootError("there is not enough memory left")
+            part.unlink(missing_ok=True)  # of an engine that was killed: cryptsetup would not write over it
+            self._start(what, ["cryptsetup", "luksHeaderBackup", device, "--header-backup-file", str(part)], kept)
+
+        def kept(said: Completed) -> None:
+            part.rename(file)
+            if copy_to:
+                self._try(f"a copy in {copy_to}", _copy_file, file, copy_to)
+
+        self._try(what, start)
 
     def _try(self, what: str, save: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
         try:
@@ -125,6 +161,14 @@ def _luks(device: Disk | Node) -> Iterator[Node]:
         if child.fstype == "crypto_LUKS":
             yield child
         yield from _luks(child)
+
+
+def _keep(saving: _Saving) -> None:
+    saving.kept(finish(saving.program))
+
+
+def _put_out(path: Path, said: Completed) -> None:
+    _put(path, said.out)
 
 
 def _put(path: Path, text: str) -> None:

@@ -69,6 +69,7 @@ def test_table_is_cloned_to_disks_of_other_sizes(tmp_path: Path, sizes: tuple[fl
         (tmp_path / name).touch()
         os.truncate(tmp_path / name, int(size * GIB))
     run(made, "partitions/table/a", "sgdisk", files)
+    run(made, "partitions/save/table", "sgdisk", files)
     run(made, "partitions/clone/b", "sgdisk", files)
     one, other = table(tmp_path / "a"), table(tmp_path / "b")
     assert one == other

@@ -67,6 +67,10 @@ def test_the_header_of_an_encrypted_partition_is_saved_before_and_after(tmp_path
     kit.begin()
     kit.save({"a": Disk(name="vda", path="/x", link="/x", size=1, children=(node,))}, copy_to=tmp_path / "stick")
     kit.after(operation("encryption/format/pool-a", argv), copy_to=tmp_path / "stick")
+    kit.after(operation("encryption/open/pool-a", ("true",)), copy_to=tmp_path / "stick")
+    kit.end()
+    assert not [words for words in told if "header" in words]
+    assert not list((tmp_path / "undo").glob("*.part"))
     for folder in ("undo", "stick"):
         for name in ("luks-vda2.img", "new-pool-a.img"):
             run(["cryptsetup", "luksUUID", str(tmp_path / folder / name)])

@@ -44,6 +44,8 @@ sgdisk --zap-all /dev/disk/by-id/ata-W1
 again 10 blkdiscard --zeroout --offset=0 --length=1048576 /dev/disk/by-id/ata-W1
 again 10 blkdiscard --zeroout --offset=249998951424 --length=1048576 /dev/disk/by-id/ata-W1
 again 20 blockdev --rereadpt /dev/disk/by-id/ata-W1
+
+# Wait until udev has seen that the disks are empty
 udevadm settle --timeout=60
 
 # Prove that nothing is recognised on disk a any more
@@ -55,6 +57,8 @@ status 2 blkid --probe --no-part-details /dev/disk/by-id/ata-W1
 # Make the partition table of disk a
 status '0 4' sgdisk --clear --set-alignment=2048 --disk-guid="${fact_disk_guid_a}" --new=1:0:+1024M --typecode=1:ef00 --change-name=1:esp --new=2:0:+237392M --typecode=2:8309 --change-name=2:root /dev/disk/by-id/ata-W1
 again 20 blockdev --rereadpt /dev/disk/by-id/ata-W1
+
+# Wait until udev has seen the new partition tables
 udevadm settle --timeout=60
 
 # Wait for the partitions to appear
@@ -81,13 +85,17 @@ mkfs.fat -F 32 -n ESP-A -i "${fact_esp_a}" /dev/disk/by-id/ata-W1-part1
 
 # Encrypt cryptroot-a with LUKS2
 printf '%s\n' "${secret_passphrase}" | cryptsetup luksFormat --type=luks2 --cipher=aes-xts-plain64 --key-size=512 --hash=sha256 --pbkdf=argon2id --pbkdf-memory=524288 --pbkdf-parallel=4 --pbkdf-force-iterations=4 --sector-size=4096 --uuid="${fact_luks_cryptroot_a}" --label=cryptroot-a --batch-mode /dev/disk/by-id/ata-W1-part2
+
+# Wait until udev has seen what was encrypted for cryptroot
 udevadm settle --timeout=60
 
 # Open cryptroot-a with its passphrase
 test -b /dev/mapper/cryptroot-a >/dev/null 2>&1 || {
 printf '%s\n' "${secret_passphrase}" | cryptsetup open --type=luks2 --allow-discards /dev/disk/by-id/ata-W1-part2 cryptroot-a
-udevadm settle --timeout=60
 }
+
+# Wait until udev has seen what was opened for cryptroot
+udevadm settle --timeout=60
 
 ### pools
 

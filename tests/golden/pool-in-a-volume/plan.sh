@@ -39,6 +39,8 @@ sgdisk --zap-all /dev/disk/by-id/virtio-S1
 again 10 blkdiscard --zeroout --offset=0 --length=1048576 /dev/disk/by-id/virtio-S1
 again 10 blkdiscard --zeroout --offset=8588886016 --length=1048576 /dev/disk/by-id/virtio-S1
 again 20 blockdev --rereadpt /dev/disk/by-id/virtio-S1
+
+# Wait until udev has seen that the disks are empty
 udevadm settle --timeout=60
 
 # Prove that nothing is recognised on disk a any more
@@ -50,6 +52,8 @@ status 2 blkid --probe --no-part-details /dev/disk/by-id/virtio-S1
 # Make the partition table of disk a
 status '0 4' sgdisk --clear --set-alignment=2048 --disk-guid="${fact_disk_guid_a}" --new=1:0:+8190M --typecode=1:bf00 --change-name=1:pool /dev/disk/by-id/virtio-S1
 again 20 blockdev --rereadpt /dev/disk/by-id/virtio-S1
+
+# Wait until udev has seen the new partition tables
 udevadm settle --timeout=60
 
 # Wait for the partitions to appear
@@ -90,13 +94,17 @@ udevadm settle --timeout=60
 
 # Encrypt vault with LUKS2
 printf '%s\n' "${secret_passphrase}" | cryptsetup luksFormat --type=luks2 --cipher=aes-xts-plain64 --key-size=512 --hash=sha256 --pbkdf=argon2id --pbkdf-memory=524288 --pbkdf-parallel=4 --pbkdf-force-iterations=4 --sector-size=4096 --uuid="${fact_luks_vault}" --label=vault --batch-mode /dev/zvol/tank/vault
+
+# Wait until udev has seen what was encrypted for vault
 udevadm settle --timeout=60
 
 # Open vault with its passphrase
 test -b /dev/mapper/vault >/dev/null 2>&1 || {
 printf '%s\n' "${secret_passphrase}" | cryptsetup open --type=luks2 --allow-discards /dev/zvol/tank/vault vault
-udevadm settle --timeout=60
 }
+
+# Wait until udev has seen what was opened for vault
+udevadm settle --timeout=60
 
 ### pools
 

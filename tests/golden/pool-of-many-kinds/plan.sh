@@ -52,7 +52,6 @@ sgdisk --zap-all /dev/disk/by-id/virtio-S1
 again 10 blkdiscard --zeroout --offset=0 --length=1048576 /dev/disk/by-id/virtio-S1
 again 10 blkdiscard --zeroout --offset=3999998951424 --length=1048576 /dev/disk/by-id/virtio-S1
 again 20 blockdev --rereadpt /dev/disk/by-id/virtio-S1
-udevadm settle --timeout=60
 
 # Erase all labels and signatures on disk b
 status '0 1 255' zpool labelclear -f /dev/disk/by-id/virtio-S2
@@ -63,7 +62,6 @@ sgdisk --zap-all /dev/disk/by-id/virtio-S2
 again 10 blkdiscard --zeroout --offset=0 --length=1048576 /dev/disk/by-id/virtio-S2
 again 10 blkdiscard --zeroout --offset=3999998951424 --length=1048576 /dev/disk/by-id/virtio-S2
 again 20 blockdev --rereadpt /dev/disk/by-id/virtio-S2
-udevadm settle --timeout=60
 
 # Erase all labels and signatures on disk c
 status '0 1 255' zpool labelclear -f /dev/disk/by-id/virtio-S3
@@ -74,7 +72,6 @@ sgdisk --zap-all /dev/disk/by-id/virtio-S3
 again 10 blkdiscard --zeroout --offset=0 --length=1048576 /dev/disk/by-id/virtio-S3
 again 10 blkdiscard --zeroout --offset=3999998951424 --length=1048576 /dev/disk/by-id/virtio-S3
 again 20 blockdev --rereadpt /dev/disk/by-id/virtio-S3
-udevadm settle --timeout=60
 
 # Erase all labels and signatures on disk d
 status '0 1 255' zpool labelclear -f /dev/disk/by-id/virtio-S4
@@ -85,7 +82,6 @@ sgdisk --zap-all /dev/disk/by-id/virtio-S4
 again 10 blkdiscard --zeroout --offset=0 --length=1048576 /dev/disk/by-id/virtio-S4
 again 10 blkdiscard --zeroout --offset=3999998951424 --length=1048576 /dev/disk/by-id/virtio-S4
 again 20 blockdev --rereadpt /dev/disk/by-id/virtio-S4
-udevadm settle --timeout=60
 
 # Erase all labels and signatures on disk x
 status '0 1 255' zpool labelclear -f /dev/disk/by-id/virtio-S5
@@ -96,7 +92,6 @@ sgdisk --zap-all /dev/disk/by-id/virtio-S5
 again 10 blkdiscard --zeroout --offset=0 --length=1048576 /dev/disk/by-id/virtio-S5
 again 10 blkdiscard --zeroout --offset=255998951424 --length=1048576 /dev/disk/by-id/virtio-S5
 again 20 blockdev --rereadpt /dev/disk/by-id/virtio-S5
-udevadm settle --timeout=60
 
 # Erase all labels and signatures on disk y
 status '0 1 255' zpool labelclear -f /dev/disk/by-id/virtio-S6
@@ -107,6 +102,8 @@ sgdisk --zap-all /dev/disk/by-id/virtio-S6
 again 10 blkdiscard --zeroout --offset=0 --length=1048576 /dev/disk/by-id/virtio-S6
 again 10 blkdiscard --zeroout --offset=255998951424 --length=1048576 /dev/disk/by-id/virtio-S6
 again 20 blockdev --rereadpt /dev/disk/by-id/virtio-S6
+
+# Wait until udev has seen that the disks are empty
 udevadm settle --timeout=60
 
 # Prove that nothing is recognised on disk a any more
@@ -138,12 +135,17 @@ status 2 blkid --probe --no-part-details /dev/disk/by-id/virtio-S6
 # Make the partition table of disk x
 status '0 4' sgdisk --clear --set-alignment=2048 --disk-guid="${fact_disk_guid_x}" --new=1:0:+8192M --typecode=1:bf00 --change-name=1:log --new=2:0:+32768M --typecode=2:bf00 --change-name=2:cache --new=3:0:+203178M --typecode=3:bf00 --change-name=3:special /dev/disk/by-id/virtio-S5
 again 20 blockdev --rereadpt /dev/disk/by-id/virtio-S5
-udevadm settle --timeout=60
+
+# Save the partition table of disk x for the others
+test -e /run/zroot/table-"${fact_disk_guid_x}" >/dev/null 2>&1 || {
+sgdisk --backup=/run/zroot/table-"${fact_disk_guid_x}" /dev/disk/by-id/virtio-S5
+}
 
 # Clone the partition table to disk y, with GUIDs of its own
-sgdisk --backup=/run/zroot/table /dev/disk/by-id/virtio-S5
-status '0 4' sgdisk --load-backup=/run/zroot/table --randomize-guids --disk-guid="${fact_disk_guid_y}" /dev/disk/by-id/virtio-S6
+status '0 4' sgdisk --load-backup=/run/zroot/table-"${fact_disk_guid_x}" --randomize-guids --disk-guid="${fact_disk_guid_y}" /dev/disk/by-id/virtio-S6
 again 20 blockdev --rereadpt /dev/disk/by-id/virtio-S6
+
+# Wait until udev has seen the new partition tables
 udevadm settle --timeout=60
 
 # Wait for the partitions to appear

@@ -44,6 +44,8 @@ sgdisk --zap-all /dev/disk/by-id/virtio-S1
 again 10 blkdiscard --zeroout --offset=0 --length=1048576 /dev/disk/by-id/virtio-S1
 again 10 blkdiscard --zeroout --offset=12883853312 --length=1048576 /dev/disk/by-id/virtio-S1
 again 20 blockdev --rereadpt /dev/disk/by-id/virtio-S1
+
+# Wait until udev has seen that the disks are empty
 udevadm settle --timeout=60
 
 # Prove that nothing is recognised on disk a any more
@@ -55,6 +57,8 @@ status 2 blkid --probe --no-part-details /dev/disk/by-id/virtio-S1
 # Make the partition table of disk a
 status '0 4' sgdisk --clear --set-alignment=2048 --disk-guid="${fact_disk_guid_a}" --new=1:0:+12286M --typecode=1:bf00 --change-name=1:pool /dev/disk/by-id/virtio-S1
 again 20 blockdev --rereadpt /dev/disk/by-id/virtio-S1
+
+# Wait until udev has seen the new partition tables
 udevadm settle --timeout=60
 
 # Wait for the partitions to appear
@@ -110,63 +114,57 @@ truncate --size=1073741824 /mnt/zroot/export/szpools/szpool-1 /mnt/zroot/export/
 
 # Encrypt sz-1 with LUKS2
 printf '%s\n' "${secret_passphrase}" | cryptsetup luksFormat --type=luks2 --cipher=aes-xts-plain64 --key-size=512 --hash=sha256 --pbkdf=argon2id --pbkdf-memory=524288 --pbkdf-parallel=4 --pbkdf-force-iterations=4 --sector-size=4096 --uuid="${fact_luks_sz_1}" --label=sz-1 --batch-mode /mnt/zroot/export/szpools/szpool-1
-udevadm settle --timeout=60
 
 # Encrypt sz-2 with LUKS2
 printf '%s\n' "${secret_passphrase}" | cryptsetup luksFormat --type=luks2 --cipher=aes-xts-plain64 --key-size=512 --hash=sha256 --pbkdf=argon2id --pbkdf-memory=524288 --pbkdf-parallel=4 --pbkdf-force-iterations=4 --sector-size=4096 --uuid="${fact_luks_sz_2}" --label=sz-2 --batch-mode /mnt/zroot/export/szpools/szpool-2
-udevadm settle --timeout=60
 
 # Encrypt sz-3 with LUKS2
 printf '%s\n' "${secret_passphrase}" | cryptsetup luksFormat --type=luks2 --cipher=aes-xts-plain64 --key-size=512 --hash=sha256 --pbkdf=argon2id --pbkdf-memory=524288 --pbkdf-parallel=4 --pbkdf-force-iterations=4 --sector-size=4096 --uuid="${fact_luks_sz_3}" --label=sz-3 --batch-mode /mnt/zroot/export/szpools/szpool-3
-udevadm settle --timeout=60
 
 # Encrypt sz-4 with LUKS2
 printf '%s\n' "${secret_passphrase}" | cryptsetup luksFormat --type=luks2 --cipher=aes-xts-plain64 --key-size=512 --hash=sha256 --pbkdf=argon2id --pbkdf-memory=524288 --pbkdf-parallel=4 --pbkdf-force-iterations=4 --sector-size=4096 --uuid="${fact_luks_sz_4}" --label=sz-4 --batch-mode /mnt/zroot/export/szpools/szpool-4
-udevadm settle --timeout=60
 
 # Encrypt sz-5 with LUKS2
 printf '%s\n' "${secret_passphrase}" | cryptsetup luksFormat --type=luks2 --cipher=aes-xts-plain64 --key-size=512 --hash=sha256 --pbkdf=argon2id --pbkdf-memory=524288 --pbkdf-parallel=4 --pbkdf-force-iterations=4 --sector-size=4096 --uuid="${fact_luks_sz_5}" --label=sz-5 --batch-mode /mnt/zroot/export/szpools/szpool-5
-udevadm settle --timeout=60
 
 # Encrypt sz-6 with LUKS2
 printf '%s\n' "${secret_passphrase}" | cryptsetup luksFormat --type=luks2 --cipher=aes-xts-plain64 --key-size=512 --hash=sha256 --pbkdf=argon2id --pbkdf-memory=524288 --pbkdf-parallel=4 --pbkdf-force-iterations=4 --sector-size=4096 --uuid="${fact_luks_sz_6}" --label=sz-6 --batch-mode /mnt/zroot/export/szpools/szpool-6
+
+# Wait until udev has seen what was encrypted for sz
 udevadm settle --timeout=60
 
 # Open sz-1 with its passphrase
 test -b /dev/mapper/sz-1 >/dev/null 2>&1 || {
 printf '%s\n' "${secret_passphrase}" | cryptsetup open --type=luks2 --allow-discards /mnt/zroot/export/szpools/szpool-1 sz-1
-udevadm settle --timeout=60
 }
 
 # Open sz-2 with its passphrase
 test -b /dev/mapper/sz-2 >/dev/null 2>&1 || {
 printf '%s\n' "${secret_passphrase}" | cryptsetup open --type=luks2 --allow-discards /mnt/zroot/export/szpools/szpool-2 sz-2
-udevadm settle --timeout=60
 }
 
 # Open sz-3 with its passphrase
 test -b /dev/mapper/sz-3 >/dev/null 2>&1 || {
 printf '%s\n' "${secret_passphrase}" | cryptsetup open --type=luks2 --allow-discards /mnt/zroot/export/szpools/szpool-3 sz-3
-udevadm settle --timeout=60
 }
 
 # Open sz-4 with its passphrase
 test -b /dev/mapper/sz-4 >/dev/null 2>&1 || {
 printf '%s\n' "${secret_passphrase}" | cryptsetup open --type=luks2 --allow-discards /mnt/zroot/export/szpools/szpool-4 sz-4
-udevadm settle --timeout=60
 }
 
 # Open sz-5 with its passphrase
 test -b /dev/mapper/sz-5 >/dev/null 2>&1 || {
 printf '%s\n' "${secret_passphrase}" | cryptsetup open --type=luks2 --allow-discards /mnt/zroot/export/szpools/szpool-5 sz-5
-udevadm settle --timeout=60
 }
 
 # Open sz-6 with its passphrase
 test -b /dev/mapper/sz-6 >/dev/null 2>&1 || {
 printf '%s\n' "${secret_passphrase}" | cryptsetup open --type=luks2 --allow-discards /mnt/zroot/export/szpools/szpool-6 sz-6
-udevadm settle --timeout=60
 }
+
+# Wait until udev has seen what was opened for sz
+udevadm settle --timeout=60
 
 ### pools
 

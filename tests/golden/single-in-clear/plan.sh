@@ -39,6 +39,8 @@ sgdisk --zap-all /dev/disk/by-id/ata-W1
 again 10 blkdiscard --zeroout --offset=0 --length=1048576 /dev/disk/by-id/ata-W1
 again 10 blkdiscard --zeroout --offset=249998951424 --length=1048576 /dev/disk/by-id/ata-W1
 again 20 blockdev --rereadpt /dev/disk/by-id/ata-W1
+
+# Wait until udev has seen that the disks are empty
 udevadm settle --timeout=60
 
 # Prove that nothing is recognised on disk a any more
@@ -50,6 +52,8 @@ status 2 blkid --probe --no-part-details /dev/disk/by-id/ata-W1
 # Make the partition table of disk a
 status '0 4' sgdisk --clear --set-alignment=2048 --disk-guid="${fact_disk_guid_a}" --new=1:0:+1M --typecode=1:ef02 --change-name=1:bios --new=2:0:+238415M --typecode=2:bf00 --change-name=2:pool /dev/disk/by-id/ata-W1
 again 20 blockdev --rereadpt /dev/disk/by-id/ata-W1
+
+# Wait until udev has seen the new partition tables
 udevadm settle --timeout=60
 
 # Wait for the partitions to appear

@@ -50,6 +50,8 @@ sgdisk --zap-all /dev/disk/by-id/virtio-S1
 again 10 blkdiscard --zeroout --offset=0 --length=1048576 /dev/disk/by-id/virtio-S1
 again 10 blkdiscard --zeroout --offset=255998951424 --length=1048576 /dev/disk/by-id/virtio-S1
 again 20 blockdev --rereadpt /dev/disk/by-id/virtio-S1
+
+# Wait until udev has seen that the disks are empty
 udevadm settle --timeout=60
 
 # Prove that nothing is recognised on disk a any more
@@ -61,6 +63,8 @@ status 2 blkid --probe --no-part-details /dev/disk/by-id/virtio-S1
 # Make the partition table of disk a
 status '0 4' sgdisk --clear --set-alignment=2048 --disk-guid="${fact_disk_guid_a}" --new=1:0:+1M --typecode=1:ef02 --change-name=1:bios --new=2:0:+512M --typecode=2:ef00 --change-name=2:esp --new=3:0:+1024M --typecode=3:fd00 --change-name=3:boot --new=4:0:+242601M --typecode=4:bf00 --change-name=4:pool /dev/disk/by-id/virtio-S1
 again 20 blockdev --rereadpt /dev/disk/by-id/virtio-S1
+
+# Wait until udev has seen the new partition tables
 udevadm settle --timeout=60
 
 # Wait for the partitions to appear
@@ -209,63 +213,57 @@ truncate --size=1073741824 /mnt/zroot/srv/szpools/szpool-1 /mnt/zroot/srv/szpool
 
 # Encrypt szpool-1 with LUKS2
 printf '%s\n' "${secret_files_passphrase}" | cryptsetup luksFormat --type=luks2 --cipher=aes-xts-plain64 --key-size=512 --hash=sha256 --pbkdf=argon2id --pbkdf-memory=524288 --pbkdf-parallel=4 --pbkdf-force-iterations=4 --sector-size=4096 --uuid="${fact_luks_szpool_1}" --label=szpool-1 --batch-mode /mnt/zroot/srv/szpools/szpool-1
-udevadm settle --timeout=60
 
 # Encrypt szpool-2 with LUKS2
 printf '%s\n' "${secret_files_passphrase}" | cryptsetup luksFormat --type=luks2 --cipher=aes-xts-plain64 --key-size=512 --hash=sha256 --pbkdf=argon2id --pbkdf-memory=524288 --pbkdf-parallel=4 --pbkdf-force-iterations=4 --sector-size=4096 --uuid="${fact_luks_szpool_2}" --label=szpool-2 --batch-mode /mnt/zroot/srv/szpools/szpool-2
-udevadm settle --timeout=60
 
 # Encrypt szpool-3 with LUKS2
 printf '%s\n' "${secret_files_passphrase}" | cryptsetup luksFormat --type=luks2 --cipher=aes-xts-plain64 --key-size=512 --hash=sha256 --pbkdf=argon2id --pbkdf-memory=524288 --pbkdf-parallel=4 --pbkdf-force-iterations=4 --sector-size=4096 --uuid="${fact_luks_szpool_3}" --label=szpool-3 --batch-mode /mnt/zroot/srv/szpools/szpool-3
-udevadm settle --timeout=60
 
 # Encrypt szpool-4 with LUKS2
 printf '%s\n' "${secret_files_passphrase}" | cryptsetup luksFormat --type=luks2 --cipher=aes-xts-plain64 --key-size=512 --hash=sha256 --pbkdf=argon2id --pbkdf-memory=524288 --pbkdf-parallel=4 --pbkdf-force-iterations=4 --sector-size=4096 --uuid="${fact_luks_szpool_4}" --label=szpool-4 --batch-mode /mnt/zroot/srv/szpools/szpool-4
-udevadm settle --timeout=60
 
 # Encrypt szpool-5 with LUKS2
 printf '%s\n' "${secret_files_passphrase}" | cryptsetup luksFormat --type=luks2 --cipher=aes-xts-plain64 --key-size=512 --hash=sha256 --pbkdf=argon2id --pbkdf-memory=524288 --pbkdf-parallel=4 --pbkdf-force-iterations=4 --sector-size=4096 --uuid="${fact_luks_szpool_5}" --label=szpool-5 --batch-mode /mnt/zroot/srv/szpools/szpool-5
-udevadm settle --timeout=60
 
 # Encrypt szpool-6 with LUKS2
 printf '%s\n' "${secret_files_passphrase}" | cryptsetup luksFormat --type=luks2 --cipher=aes-xts-plain64 --key-size=512 --hash=sha256 --pbkdf=argon2id --pbkdf-memory=524288 --pbkdf-parallel=4 --pbkdf-force-iterations=4 --sector-size=4096 --uuid="${fact_luks_szpool_6}" --label=szpool-6 --batch-mode /mnt/zroot/srv/szpools/szpool-6
+
+# Wait until udev has seen what was encrypted for szpool
 udevadm settle --timeout=60
 
 # Open szpool-1 with its passphrase
 test -b /dev/mapper/szpool-1 >/dev/null 2>&1 || {
 printf '%s\n' "${secret_files_passphrase}" | cryptsetup open --type=luks2 --allow-discards /mnt/zroot/srv/szpools/szpool-1 szpool-1
-udevadm settle --timeout=60
 }
 
 # Open szpool-2 with its passphrase
 test -b /dev/mapper/szpool-2 >/dev/null 2>&1 || {
 printf '%s\n' "${secret_files_passphrase}" | cryptsetup open --type=luks2 --allow-discards /mnt/zroot/srv/szpools/szpool-2 szpool-2
-udevadm settle --timeout=60
 }
 
 # Open szpool-3 with its passphrase
 test -b /dev/mapper/szpool-3 >/dev/null 2>&1 || {
 printf '%s\n' "${secret_files_passphrase}" | cryptsetup open --type=luks2 --allow-discards /mnt/zroot/srv/szpools/szpool-3 szpool-3
-udevadm settle --timeout=60
 }
 
 # Open szpool-4 with its passphrase
 test -b /dev/mapper/szpool-4 >/dev/null 2>&1 || {
 printf '%s\n' "${secret_files_passphrase}" | cryptsetup open --type=luks2 --allow-discards /mnt/zroot/srv/szpools/szpool-4 szpool-4
-udevadm settle --timeout=60
 }
 
 # Open szpool-5 with its passphrase
 test -b /dev/mapper/szpool-5 >/dev/null 2>&1 || {
 printf '%s\n' "${secret_files_passphrase}" | cryptsetup open --type=luks2 --allow-discards /mnt/zroot/srv/szpools/szpool-5 szpool-5
-udevadm settle --timeout=60
 }
 
 # Open szpool-6 with its passphrase
 test -b /dev/mapper/szpool-6 >/dev/null 2>&1 || {
 printf '%s\n' "${secret_files_passphrase}" | cryptsetup open --type=luks2 --allow-discards /mnt/zroot/srv/szpools/szpool-6 szpool-6
-udevadm settle --timeout=60
 }
+
+# Wait until udev has seen what was opened for szpool
+udevadm settle --timeout=60
 
 ### pools
 

@@ -50,7 +50,6 @@ sgdisk --zap-all /dev/disk/by-id/virtio-S1
 again 10 blkdiscard --zeroout --offset=0 --length=1048576 /dev/disk/by-id/virtio-S1
 again 10 blkdiscard --zeroout --offset=8588886016 --length=1048576 /dev/disk/by-id/virtio-S1
 again 20 blockdev --rereadpt /dev/disk/by-id/virtio-S1
-udevadm settle --timeout=60
 
 # Erase all labels and signatures on disk b
 status '0 1 255' zpool labelclear -f /dev/disk/by-id/virtio-S2
@@ -61,6 +60,8 @@ sgdisk --zap-all /dev/disk/by-id/virtio-S2
 again 10 blkdiscard --zeroout --offset=0 --length=1048576 /dev/disk/by-id/virtio-S2
 again 10 blkdiscard --zeroout --offset=8588886016 --length=1048576 /dev/disk/by-id/virtio-S2
 again 20 blockdev --rereadpt /dev/disk/by-id/virtio-S2
+
+# Wait until udev has seen that the disks are empty
 udevadm settle --timeout=60
 
 # Prove that nothing is recognised on disk a any more
@@ -76,12 +77,17 @@ status 2 blkid --probe --no-part-details /dev/disk/by-id/virtio-S2
 # Make the partition table of disk a
 status '0 4' sgdisk --clear --set-alignment=2048 --disk-guid="${fact_disk_guid_a}" --new=1:0:+1M --typecode=1:ef02 --change-name=1:bios --new=2:0:+1024M --typecode=2:fd00 --change-name=2:boot --new=3:0:+2048M --typecode=3:fd00 --change-name=3:swap --new=4:0:+5117M --typecode=4:8309 --change-name=4:pool /dev/disk/by-id/virtio-S1
 again 20 blockdev --rereadpt /dev/disk/by-id/virtio-S1
-udevadm settle --timeout=60
+
+# Save the partition table of disk a for the others
+test -e /run/zroot/table-"${fact_disk_guid_a}" >/dev/null 2>&1 || {
+sgdisk --backup=/run/zroot/table-"${fact_disk_guid_a}" /dev/disk/by-id/virtio-S1
+}
 
 # Clone the partition table to disk b, with GUIDs of its own
-sgdisk --backup=/run/zroot/table /dev/disk/by-id/virtio-S1
-status '0 4' sgdisk --load-backup=/run/zroot/table --randomize-guids --disk-guid="${fact_disk_guid_b}" /dev/disk/by-id/virtio-S2
+status '0 4' sgdisk --load-backup=/run/zroot/table-"${fact_disk_guid_a}" --randomize-guids --disk-guid="${fact_disk_guid_b}" /dev/disk/by-id/virtio-S2
 again 20 blockdev --rereadpt /dev/disk/by-id/virtio-S2
+
+# Wait until udev has seen the new partition tables
 udevadm settle --timeout=60
 
 # Wait for the partitions to appear
@@ -164,23 +170,25 @@ udevadm settle --timeout=60
 
 # Encrypt pool-a with LUKS2
 printf '%s\n' "${secret_passphrase}" | cryptsetup luksFormat --type=luks2 --cipher=aes-xts-plain64 --key-size=512 --hash=sha256 --pbkdf=argon2id --pbkdf-memory=524288 --pbkdf-parallel=4 --pbkdf-force-iterations=4 --sector-size=4096 --uuid="${fact_luks_pool_a}" --label=pool-a --batch-mode /dev/disk/by-id/virtio-S1-part4
-udevadm settle --timeout=60
 
 # Encrypt pool-b with LUKS2
 printf '%s\n' "${secret_passphrase}" | cryptsetup luksFormat --type=luks2 --cipher=aes-xts-plain64 --key-size=512 --hash=sha256 --pbkdf=argon2id --pbkdf-memory=524288 --pbkdf-parallel=4 --pbkdf-force-iterations=4 --sector-size=4096 --uuid="${fact_luks_pool_b}" --label=pool-b --batch-mode /dev/disk/by-id/virtio-S2-part4
+
+# Wait until udev has seen what was encrypted for pool
 udevadm settle --timeout=60
 
 # Open pool-a with its passphrase
 test -b /dev/mapper/pool-a >/dev/null 2>&1 || {
 printf '%s\n' "${secret_passphrase}" | cryptsetup open --type=luks2 --allow-discards /dev/disk/by-id/virtio-S1-part4 pool-a
-udevadm settle --timeout=60
 }
 
 # Open pool-b with its passphrase
 test -b /dev/mapper/pool-b >/dev/null 2>&1 || {
 printf '%s\n' "${secret_passphrase}" | cryptsetup open --type=luks2 --allow-discards /dev/disk/by-id/virtio-S2-part4 pool-b
-udevadm settle --timeout=60
 }
+
+# Wait until udev has seen what was opened for pool
+udevadm settle --timeout=60
 
 ### pools
 

@@ -43,7 +43,6 @@ sgdisk --zap-all /dev/disk/by-id/virtio-S1
 again 10 blkdiscard --zeroout --offset=0 --length=1048576 /dev/disk/by-id/virtio-S1
 again 10 blkdiscard --zeroout --offset=8588886016 --length=1048576 /dev/disk/by-id/virtio-S1
 again 20 blockdev --rereadpt /dev/disk/by-id/virtio-S1
-udevadm settle --timeout=60
 
 # Erase all labels and signatures on disk b
 status '0 1 255' zpool labelclear -f /dev/disk/by-id/virtio-S2
@@ -54,6 +53,8 @@ sgdisk --zap-all /dev/disk/by-id/virtio-S2
 again 10 blkdiscard --zeroout --offset=0 --length=1048576 /dev/disk/by-id/virtio-S2
 again 10 blkdiscard --zeroout --offset=8588886016 --length=1048576 /dev/disk/by-id/virtio-S2
 again 20 blockdev --rereadpt /dev/disk/by-id/virtio-S2
+
+# Wait until udev has seen that the disks are empty
 udevadm settle --timeout=60
 
 # Prove that nothing is recognised on disk a any more
@@ -69,12 +70,17 @@ status 2 blkid --probe --no-part-details /dev/disk/by-id/virtio-S2
 # Make the partition table of disk a
 status '0 4' sgdisk --clear --set-alignment=2048 --disk-guid="${fact_disk_guid_a}" --new=1:0:+8190M --typecode=1:8300 --change-name=1:secret /dev/disk/by-id/virtio-S1
 again 20 blockdev --rereadpt /dev/disk/by-id/virtio-S1
-udevadm settle --timeout=60
+
+# Save the partition table of disk a for the others
+test -e /run/zroot/table-"${fact_disk_guid_a}" >/dev/null 2>&1 || {
+sgdisk --backup=/run/zroot/table-"${fact_disk_guid_a}" /dev/disk/by-id/virtio-S1
+}
 
 # Clone the partition table to disk b, with GUIDs of its own
-sgdisk --backup=/run/zroot/table /dev/disk/by-id/virtio-S1
-status '0 4' sgdisk --load-backup=/run/zroot/table --randomize-guids --disk-guid="${fact_disk_guid_b}" /dev/disk/by-id/virtio-S2
+status '0 4' sgdisk --load-backup=/run/zroot/table-"${fact_disk_guid_a}" --randomize-guids --disk-guid="${fact_disk_guid_b}" /dev/disk/by-id/virtio-S2
 again 20 blockdev --rereadpt /dev/disk/by-id/virtio-S2
+
+# Wait until udev has seen the new partition tables
 udevadm settle --timeout=60
 
 # Wait for the partitions to appear
@@ -103,23 +109,25 @@ status 2 blkid --probe --no-part-details /dev/disk/by-id/virtio-S2-part1
 
 # Encrypt secret-a with TrueCrypt
 printf '%s\n' "${secret_passphrase}" "${secret_passphrase}" y | tcplay --create --device=/dev/disk/by-id/virtio-S1-part1 --cipher=AES-256-XTS --pbkdf-prf=SHA512
-udevadm settle --timeout=60
 
 # Encrypt secret-b with TrueCrypt
 printf '%s\n' "${secret_passphrase}" "${secret_passphrase}" y | tcplay --create --device=/dev/disk/by-id/virtio-S2-part1 --cipher=AES-256-XTS --pbkdf-prf=SHA512
+
+# Wait until udev has seen what was encrypted for secret
 udevadm settle --timeout=60
 
 # Open secret-a with its passphrase
 test -b /dev/mapper/secret-a >/dev/null 2>&1 || {
 printf '%s\n' "${secret_passphrase}" | cryptsetup open --type=tcrypt --disable-veracrypt /dev/disk/by-id/virtio-S1-part1 secret-a
-udevadm settle --timeout=60
 }
 
 # Open secret-b with its passphrase
 test -b /dev/mapper/secret-b >/dev/null 2>&1 || {
 printf '%s\n' "${secret_passphrase}" | cryptsetup open --type=tcrypt --disable-veracrypt /dev/disk/by-id/virtio-S2-part1 secret-b
-udevadm settle --timeout=60
 }
+
+# Wait until udev has seen what was opened for secret
+udevadm settle --timeout=60
 
 ### pools
 

@@ -45,6 +45,8 @@ sgdisk --zap-all /dev/disk/by-id/virtio-S1
 again 10 blkdiscard --zeroout --offset=0 --length=1048576 /dev/disk/by-id/virtio-S1
 again 10 blkdiscard --zeroout --offset=255998951424 --length=1048576 /dev/disk/by-id/virtio-S1
 again 20 blockdev --rereadpt /dev/disk/by-id/virtio-S1
+
+# Wait until udev has seen that the disks are empty
 udevadm settle --timeout=60
 
 # Prove that nothing is recognised on disk a any more
@@ -56,6 +58,8 @@ status 2 blkid --probe --no-part-details /dev/disk/by-id/virtio-S1
 # Make the partition table of disk a
 status '0 4' sgdisk --clear --set-alignment=2048 --disk-guid="${fact_disk_guid_a}" --new=1:0:+1M --typecode=1:ef02 --change-name=1:bios --new=2:0:+512M --typecode=2:ef00 --change-name=2:esp --new=3:0:+1024M --typecode=3:fd00 --change-name=3:boot --new=4:0:+242601M --typecode=4:bf00 --change-name=4:pool /dev/disk/by-id/virtio-S1
 again 20 blockdev --rereadpt /dev/disk/by-id/virtio-S1
+
+# Wait until udev has seen the new partition tables
 udevadm settle --timeout=60
 
 # Wait for the partitions to appear
@@ -153,13 +157,17 @@ zpool set bootfs=rpool/ROOT/debian rpool
 
 # Encrypt vault with LUKS2
 printf '%s\n' "${secret_vault_passphrase}" | cryptsetup luksFormat --type=luks2 --cipher=aes-xts-plain64 --key-size=512 --hash=sha256 --pbkdf=argon2id --pbkdf-memory=524288 --pbkdf-parallel=4 --pbkdf-force-iterations=4 --sector-size=4096 --uuid="${fact_luks_vault}" --label=vault --batch-mode /dev/zvol/rpool/pvol
+
+# Wait until udev has seen what was encrypted for vault
 udevadm settle --timeout=60
 
 # Open vault with its passphrase
 test -b /dev/mapper/vault >/dev/null 2>&1 || {
 printf '%s\n' "${secret_vault_passphrase}" | cryptsetup open --type=luks2 --allow-discards /dev/zvol/rpool/pvol vault
-udevadm settle --timeout=60
 }
+
+# Wait until udev has seen what was opened for vault
+udevadm settle --timeout=60
 
 ### pools
 
