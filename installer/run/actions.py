@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Collection, Generator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -21,11 +21,12 @@ from installer.plan.operation import (
     CopyImage,
     Exchange,
     Operation,
+    Plan,
     SaveRecords,
     WriteFile,
 )
 from installer.process import Completed, Program, ProgramError, Running
-from installer.run import files
+from installer.run import files, flush
 from installer.run.dialogue import REFUSALS, Answer, Dialogue, RefusedSecretError
 from installer.run.facts import with_facts, with_secrets
 from installer.run.passwords import hashed
@@ -35,6 +36,10 @@ Steps = Generator[Running | None, None, T]
 
 COPY_TIMEOUT = 4 * 3600
 """Seconds; a slow USB stick read under emulation is no fault."""
+
+SYNC = 600
+"""Seconds for a slow disk to take what is in memory."""
+TRIES = 5
 
 QUEUE = "64"
 """MiB for each of unsquashfs's two queues, which are 256 by default: too much beside ZFS in a machine of 2 GiB."""
@@ -87,9 +92,21 @@ def holds(operation: Operation, work: Work) -> Steps[bool]:
     return operation.done_says in completed.out
 
 
-def sync() -> Steps[None]:
-    """Write everything to the disks; as a program, because a disk that is gone must not hang the engine itself."""
-    yield from _finish(Program(["sync"], timeout=600))
+def sync(plan: Plan, operations: Collection[Operation], facts: Mapping[str, str]) -> Steps[None]:
+    """Bring to the disks what operations wrote; by programs, because a disk that is gone must not hang the engine."""
+    # Side by side; then the devices below.
+    for running in [Program(argv, timeout=SYNC) for argv in flush.file_systems(plan)]:
+        yield from _finish(running)
+    for left in range(TRIES, -1, -1):
+        devices = flush.devices(plan, operations, facts)
+        try:
+            yield from _finish(Program(["sync", *devices], timeout=SYNC)) if devices else ()
+            return
+        except ProgramError:
+            # A partition is gone for a moment whenever udev has the kernel read the table anew.
+            if not left:
+                raise
+        yield from pause(1)
 
 
 def pause(seconds: float) -> Steps[None]:

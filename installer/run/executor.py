@@ -197,7 +197,8 @@ class Executor:
         if not self._unsynced:
             return
         finished, self._unsynced = self._unsynced, {}
-        yield from actions.sync()
+        operations = [self.plan.operations[self._places[name]] for name in finished]
+        yield from actions.sync(self.plan, operations, self._journal.facts)
         self._synced_at = time.monotonic()
         for name, seconds in finished.items():
             self._journal.end(name, seconds=seconds)

@@ -41,6 +41,16 @@ def mounted_under(path: str, *, proc: Path = Path("/proc/self")) -> tuple[str, .
     return tuple(sorted((point for point in _mount_points(proc) if _below(point, path)), key=len, reverse=True))
 
 
+def mounted_devices(path: str, *, proc: Path = Path("/proc/self")) -> tuple[str, ...]:
+    """Return the mount points at and below a path that lie on a block device: neither ZFS nor the kernel's own.
+
+    A file system without a device has the major number 0.
+    """
+    lines = [line.split(" ") for line in _mount_lines(proc)]
+    found = {_unescaped(fields[4]) for fields in lines if not fields[2].startswith("0:")}
+    return tuple(sorted(point for point in found if _below(point, path)))
+
+
 def _uses(process: Path, paths: Sequence[str], own_mounts: str) -> Iterator[str]:
     for link, sentence in (("root", "has its root in"), ("cwd", "works in"), ("exe", "runs from")):
         target = _target(process / link)
@@ -64,11 +74,18 @@ def _open_files(process: Path) -> list[str]:
 
 
 def _mount_points(process: Path) -> list[str]:
+    return [_unescaped(line.split(" ")[4]) for line in _mount_lines(process)]
+
+
+def _mount_lines(process: Path) -> list[str]:
     try:
-        lines = (process / "mountinfo").read_text(errors="backslashreplace").splitlines()
+        return (process / "mountinfo").read_text(errors="backslashreplace").splitlines()
     except OSError:
         return []
-    return [line.split(" ")[4].replace("\\040", " ") for line in lines]
+
+
+def _unescaped(point: str) -> str:
+    return point.replace("\\040", " ")
 
 
 def _namespace(process: Path) -> str:

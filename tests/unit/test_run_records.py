@@ -18,7 +18,7 @@ from installer.errors import Refusal
 from installer.masking import SECRETS
 from installer.run.control import Control, StopAsked, say
 from installer.run.events import EventLog, Finished, Notice, Output, Started, Working, read
-from installer.run.holders import holders, mounted_under, words
+from installer.run.holders import holders, mounted_devices, mounted_under, words
 from installer.run.journal import JOURNAL, PLAN, Journal
 from installer.run.lock import locked
 
@@ -251,6 +251,13 @@ def test_mount_points_come_deepest_first(tmp_path: Path) -> None:
     lines = ["1 0 0:1 / / rw - x x rw", "2 1 0:2 / /mnt/z rw - x x rw", "3 2 0:3 / /mnt/z/boot rw - x x rw"]
     (tmp_path / "mountinfo").write_text("\n".join([*lines, "4 1 0:4 / /mnt/zz rw - x x rw"]))
     assert mounted_under("/mnt/z", proc=tmp_path) == ("/mnt/z/boot", "/mnt/z")
+
+
+def test_mount_points_on_devices_are_told_from_those_of_zfs_and_the_kernel(tmp_path: Path) -> None:
+    points = {"9:1": "/mnt/z/boot", "0:55": "/mnt/z", "0:6": "/mnt/z/dev", "253:1": "/mnt/z/a\\040b", "8:1": "/mnt/zz"}
+    lines = [f"{n} 1 {device} / {point} rw - x x rw" for n, (device, point) in enumerate(points.items())]
+    (tmp_path / "mountinfo").write_text("\n".join(lines))
+    assert mounted_devices("/mnt/z", proc=tmp_path) == ("/mnt/z/a b", "/mnt/z/boot")
 
 
 def test_a_word_over_the_socket_asks_to_stop(tmp_path: Path) -> None:
