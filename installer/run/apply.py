@@ -72,12 +72,14 @@ def apply(  # noqa: PLR0913 - the options of the command
     show: Callable[[Event], None] | None = None,
     attended: bool = False,
     reviewed: str = "",
+    seen: Machine | None = None,
 ) -> Outcome:
     """Carry a recipe out on this machine and return how it ended; raises nothing that a person could mend.
 
     erase names the disks that may be erased, by their identities. events is where the JSON lines go (/run/zroot if
     None); show gets every event as well. attended means that somebody answers over the socket in /run/zroot.
-    reviewed is the digest of the plan that a person has agreed to: no other one is carried out.
+    reviewed is the digest of the plan that a person has agreed to: no other one is carried out. seen is the machine for
+    which the disks to erase were shown just now; it is looked at once more before the first write in any case.
     """
     for secret in secrets.values():
         SECRETS.register(secret.reveal())
@@ -90,19 +92,21 @@ def apply(  # noqa: PLR0913 - the options of the command
             log = EventLog(events or RUN / EVENTS, fresh=events is None and not resume, echo=show)
             control = Control(RUN / SOCKET) if attended else None
             run = Run(recipe_text, source=source, secrets=secrets, log=log, control=control)
-            return _carried_out(run, log, erase=erase, resume=resume, reviewed=reviewed)
+            return _carried_out(run, log, erase=erase, resume=resume, reviewed=reviewed, seen=seen)
     except Refusal as refusal:
         return _outcome(refusal)
 
 
-def _carried_out(run: Run, log: EventLog, *, erase: Sequence[str], resume: bool, reviewed: str) -> Outcome:
+def _carried_out(  # noqa: PLR0913 - as many as above
+    run: Run, log: EventLog, *, erase: Sequence[str], resume: bool, reviewed: str, seen: Machine | None
+) -> Outcome:
     began = time.monotonic()
     try:
         with run.stop_asked.by_signals():
             if resume:
                 run.resume()
             else:
-                run.begin(erase, reviewed=reviewed)
+                run.begin(erase, reviewed=reviewed, seen=seen)
         outcome = Outcome(status="done", exit=Exit.DONE, words="The installation is finished; everything is closed.")
     except ZrootError as error:
         outcome = _outcome(error)
@@ -142,11 +146,11 @@ class Run:
         self._undo = UndoKit(RUN / "undo", notice=self._notice)
         self.stop_asked = StopAsked(control, again=self._still_waiting)
 
-    def begin(self, erase: Sequence[str], *, reviewed: str = "") -> None:
+    def begin(self, erase: Sequence[str], *, reviewed: str = "", seen: Machine | None = None) -> None:
         """Carry the recipe out from its start."""
         recipe = parse(self._text, source=self._source)
-        leftovers.close(RUN, self._state, notice=self._notice)
-        plan = make_plan(recipe, self._machine())
+        changed = leftovers.close(RUN, self._state, notice=self._notice)
+        plan = make_plan(recipe, self._machine() if changed or seen is None else self._fit(seen))
         before.require_reviewed(plan, reviewed)
         before.require_consent(recipe, plan, erase)
         before.require_ready(recipe, plan, self._secrets, notice=self._notice)
@@ -200,6 +204,10 @@ class Run:
     def _machine(self) -> Machine:
         with looking(RUN):
             machine = probe()
+        return self._fit(machine)
+
+    @staticmethod
+    def _fit(machine: Machine) -> Machine:
         if problems := obstacles(machine):
             raise Refusals(problems)
         return machine

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,22 +15,24 @@ from installer.run.holders import holders, mounted_under, words
 from installer.run.journal import JOURNAL, Journal
 
 
-def close(run_folder: Path, state: Path, *, notice: Callable[[str], None]) -> None:
+def close(run_folder: Path, state: Path, *, notice: Callable[[str], None]) -> bool:
     """Close what an interrupted run of this same system left open, so that its disks can be used again (fault 59).
 
-    Only what that run's own plan would have closed at its end. What cannot be closed is found by the probe that comes
-    next, which refuses the disk and says why.
+    Returns whether the machine may no longer be as it was. Only what that run's own plan would have closed at its end:
+    what cannot be closed is found by the probe that comes next, which refuses the disk and says why.
     """
-    for point in (run_folder / "journal", run_folder / "volume", run_folder / "found"):
+    points = [run_folder / name for name in ("journal", "volume", "found")]
+    mounted = any(os.path.ismount(point) for point in points)
+    for point in points:
         detach(point)
     if not (state / JOURNAL).exists():
-        return
+        return mounted
     try:
         journal, plan = Journal.open(state)
     except ZrootError:
-        return
+        return mounted
     if not journal.begun:
-        return
+        return mounted
     notice("An earlier installation was not finished. What it left open is closed first.")
     for point_below in mounted_under(plan.target) if plan.target else ():
         _try(("umount", point_below))
@@ -38,6 +41,7 @@ def close(run_folder: Path, state: Path, *, notice: Callable[[str], None]) -> No
             for command in operation.action.commands:
                 if command.argv[0] != "umount":
                     _try(tuple(with_facts(word, journal.facts) for word in command.argv))
+    return True
 
 
 def require_closed(plan: Plan, journal: Journal) -> None:

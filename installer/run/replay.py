@@ -178,6 +178,8 @@ def replay(volume: Volume, consoles: Consoles) -> Outcome | None:
         events=None,
         resume=unfinished,
         show=Display(consoles).show,
+        # What was named is what is erased: if the machine changed since, the engine refuses instead of choosing anew.
+        seen=machine,
     )
 
 

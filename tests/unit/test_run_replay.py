@@ -15,7 +15,7 @@ from installer.errors import Exit, ZrootError
 from installer.machine.model import Machine, Node
 from installer.masking import SECRETS
 from installer.run import apply as applying
-from installer.run import durable, leftovers, replay
+from installer.run import before, durable, leftovers, replay
 from installer.run.consoles import Consoles
 from installer.run.durable import ESP
 from installer.run.events import Output, Started, Working
@@ -107,6 +107,31 @@ def test_volume_is_replayed_after_the_disks_were_named(site: Site) -> None:
     assert site.started == [("systemctl", "--no-block", "reboot")]
     assert site.start() == Exit.REFUSED
     assert "has been replayed" in site.consoles.said
+
+
+def test_the_machine_is_looked_at_when_disks_are_named_and_right_before_the_first_write(site: Site) -> None:
+    looks: list[str] = []
+    for where, room in (("replay", replay), ("apply", applying)):
+        site.monkeypatch.setattr(room, "probe", lambda where=where: looks.append(where) or site.house.machine)
+    assert site.start() == Exit.DONE
+    assert looks == ["replay", "apply"]
+
+
+def test_after_an_earlier_run_was_closed_the_machine_is_looked_at_again(site: Site) -> None:
+    looks: list[str] = []
+    site.monkeypatch.setattr(applying, "probe", lambda: looks.append("apply") or site.house.machine)
+    site.monkeypatch.setattr(leftovers, "close", lambda *told, notice: True)
+    assert site.start() == Exit.DONE
+    assert looks == ["apply", "apply"]
+
+
+def test_disks_that_changed_during_the_countdown_are_not_written_to(site: Site) -> None:
+    """fault 4, 35: what was named is what may be erased, and nothing that took its place."""
+    other = site.house.planned(note("a", site.house.folder, destroys=("a",)))
+    site.monkeypatch.setattr(before, "make_plan", lambda recipe, machine: other)
+    assert site.start() == Exit.REFUSED
+    assert "The machine changed" in site.consoles.said
+    assert times(site.house.folder, "a") == 0
 
 
 def test_a_key_stops_a_replay_before_anything_is_written(site: Site) -> None:
