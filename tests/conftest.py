@@ -10,7 +10,8 @@ from tests.needs import require
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "needs(*names): runs these programs; skipped where they are not installed")
-    if not config.option.collectonly:
+    # Of processes side by side, the one that started the others hears of everything.
+    if not config.option.collectonly and not hasattr(config, "workerinput"):
         config.pluginmanager.register(Recorder())
 
 

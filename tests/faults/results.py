@@ -27,15 +27,21 @@ class Recorder:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Keep the worst of a test's three parts: its preparation, itself, and what cleans up."""
-        before = self.outcomes.get(report.nodeid, "passed")
+        name = ungrouped(report.nodeid)
+        before = self.outcomes.get(name, "passed")
         # A test that is run once more begins anew.
-        self.outcomes[report.nodeid] = before if before != "passed" and report.when != "setup" else _outcome(report)
+        self.outcomes[name] = before if before != "passed" and report.when != "setup" else _outcome(report)
 
     def pytest_sessionfinish(self) -> None:
         """Write it down; a folder that belongs to root, after it built the image, is no reason to fail."""
         if self.outcomes:
             with suppress(PermissionError):
                 remember(self.outcomes, self.file)
+
+
+def ungrouped(nodeid: str) -> str:
+    """Return a node ID without the group that pytest-xdist hangs on to it: `test_boot.py::test_up[bios]@bios`."""
+    return nodeid.rpartition("@")[0] if nodeid.rfind("@") > nodeid.rfind("]") else nodeid
 
 
 def _outcome(report: pytest.TestReport) -> str:
