@@ -120,7 +120,7 @@ def resumed(moment: Moment, folder: Path, monkeypatch: pytest.MonkeyPatch, *, lo
 def test_a_power_failure_at_any_moment_harms_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lost: bool
 ) -> None:
-    """fault 60, 62: lines that were not on the stick yet are lost."""
+    """fault 60, fault 62: lines that were not on the stick yet are lost."""
     first = World(tmp_path / "stick")
     first.run(STEPS, tmp_path / "state", monkeypatch)
     assert len(first.moments) > 4 * len(STEPS.operations)

@@ -126,7 +126,7 @@ def test_after_an_earlier_run_was_closed_the_machine_is_looked_at_again(site: Si
 
 
 def test_disks_that_changed_during_the_countdown_are_not_written_to(site: Site) -> None:
-    """fault 4, 35: what was named is what may be erased, and nothing that took its place."""
+    """fault 4, fault 35: what was named is what may be erased, and nothing that took its place."""
     other = site.house.planned(note("a", site.house.folder, destroys=("a",)))
     site.monkeypatch.setattr(before, "make_plan", lambda recipe, machine: other)
     assert site.start() == Exit.REFUSED

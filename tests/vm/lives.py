@@ -202,9 +202,10 @@ STARTS = {
     Firmware.UEFI: {
         # With two processors, as most machines have: all others here have one.
         "healthy": Start(acts={**HEALTH, **IDENTITY, **PACKAGES}, processors=2),
-        "without a": Start(acts={**HEALTH, "write": WRITE, "away": AWAY}, without=("a",)),
+        # The firmware has forgotten its entries from here on.
+        "without a": Start(acts={**HEALTH, "write": WRITE, "away": AWAY}, without=("a",), new_nvram=True),
         "both again": Start(acts=BOTH_AGAIN),
-        "without b": Start(acts=HEALTH, without=("b",), new_nvram=True, fresh=True, cut=True),
+        "without b": Start(acts=HEALTH, without=("b",), fresh=True, cut=True),
         "late": Start(acts=HEALTH, late=("b",), meet=late_after_wrong_ones, fresh=True, cut=True),
     },
 }

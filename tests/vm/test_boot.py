@@ -47,13 +47,13 @@ def test_the_power_goes_while_it_writes_and_it_starts_as_if_nothing_had_been(bio
 
 @FIRMWARE
 def test_without_the_second_disk_it_comes_up_degraded(lives: Lives, firmware: Firmware) -> None:
-    """fault 72; by UEFI with a firmware that has forgotten every entry as well."""
+    """fault 72"""
     assert_degraded(lives[firmware]["without b"], "b")
 
 
 @FIRMWARE
 def test_without_the_first_disk_it_comes_up_degraded(lives: Lives, firmware: Firmware) -> None:
-    """fault 72"""
+    """fault 72; by UEFI with a firmware that has forgotten every entry besides."""
     assert_degraded(lives[firmware]["without a"], "a")
 
 
@@ -93,7 +93,6 @@ def test_emergency_mode_is_a_shell_for_who_gave_the_passphrase(bios: Life) -> No
 
 @BY_BIOS
 def test_emergency_mode_before_the_passphrase_is_no_shell(bios: Life) -> None:
-    """fault 54"""
     found = bios["emergency"]
     assert found.prompts == 0
     assert "\nroot\n" not in found.console

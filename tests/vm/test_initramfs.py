@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.vm.archive import contents
+from tests.vm.installs import SECRETS
 from tests.vm.life import Life
 from tests.vm.lives import OWN_AT
 from tests.vm.places import extracted
@@ -74,6 +75,16 @@ def test_initramfs_of_a_fresh_system_is_the_image_s_and_its_own_files(bios: Life
     own = contents(fresh[len(generic) :])
     assert len(own) < 20
     assert_of_this_machine(own, bios)
+
+
+def test_no_initramfs_holds_a_secret(bios: Life, generic: bytes) -> None:
+    """fault 54: packed as they are, a search of the disks would not find it."""
+    fresh, own = scratch(bios, "fresh", offset=0), scratch(bios, "own", offset=OWN_AT)
+    for image in (fresh, fresh[len(generic) :], own):
+        found = contents(image)
+        assert found
+        for secret in SECRETS.values():
+            assert not [name for name, content in found.items() if secret.encode() in content]
 
 
 def test_initramfs_that_the_system_makes_itself_has_the_same(bios: Life) -> None:

@@ -41,7 +41,7 @@ def holds(path: Path, needles: list[bytes]) -> bool:
 @FIRMWARE
 @pytest.mark.parametrize("name", list(SECRETS))
 def test_no_secret_is_left_outside(installed: Installs, firmware: Firmware, name: str, tmp_path: Path) -> None:
-    """fault 74, fault 76: console, ZROOT volume, and the disks as a thief would read them."""
+    """fault 54, fault 74, fault 76: console, ZROOT volume, and the disks as a thief would read them."""
     machine = installed(firmware)
     left = [path for path in machine.volume.unpack(tmp_path) if path.name != "secrets.toml"]
     assert any(path.name == "zroot-result.json" for path in left)
