@@ -6,6 +6,8 @@ import contextlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import tomlkit
+
 from installer.recipe.load import parse
 from installer.recipe.model import Firmware
 from installer.recipe.secrets import needed
@@ -60,10 +62,16 @@ def secrets_of(stack: Path) -> dict[str, str]:
     return {name: SECRETS.get(name, f"{name} and a word more") for name in names}
 
 
+def files_of(stack: Path) -> dict[str, str]:
+    """Return what a stack needs in the live system: its recipe, its secrets, and each secret as a file of its own."""
+    secrets = secrets_of(stack)
+    alone = {f"{stack.stem}.{name}": secret for name, secret in secrets.items()}
+    return {stack.name: stack.read_text(), f"{stack.stem}.secrets": tomlkit.dumps(secrets), **alone}
+
+
 def passphrase(stack: Path, name: str) -> str:
     """Return the command that prints a secret of a stack in the live system, without a newline."""
-    program = f"import tomllib; print(tomllib.load(open('{FOLDER}/{stack.stem}.secrets', 'rb'))['{name}'], end='')"
-    return f'python3 -c "{program}"'
+    return f"cat {FOLDER}/{stack.stem}.{name}"
 
 
 def apply(console: Console, stack: Path) -> None:

@@ -6,11 +6,10 @@ from collections.abc import Generator, Iterable
 from pathlib import Path
 
 import pytest
-import tomlkit
 
 from tests.vm import storage
 from tests.vm.serial import Console
-from tests.vm.storage import DISKS, apply, passphrase, secrets_of
+from tests.vm.storage import DISKS, apply, passphrase
 
 pytestmark = [pytest.mark.vm, pytest.mark.slow]
 
@@ -24,8 +23,7 @@ SUM = "sha256sum < /mnt/zroot/szpool/file"
 @pytest.fixture(scope="module")
 def live(iso: Path) -> Generator[Console]:
     """A live system in which the pool has been made and closed."""
-    files = {STACK.name: STACK.read_text(), f"{STACK.stem}.secrets": tomlkit.dumps(secrets_of(STACK))}
-    with storage.live("sparse-files", iso=iso, files=files) as console:
+    with storage.live("sparse-files", iso=iso, files=storage.files_of(STACK)) as console:
         apply(console, STACK)
         yield console
 

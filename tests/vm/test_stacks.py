@@ -6,7 +6,6 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
-import tomlkit
 
 from installer.machine.model import Disk
 from installer.machine.model import Firmware as HostFirmware
@@ -17,7 +16,7 @@ from installer.recipe.load import parse
 from installer.recipe.model import Crypt, CryptKind, Pool, Recipe
 from tests.vm import storage
 from tests.vm.serial import Console
-from tests.vm.storage import DISKS, apply, passphrase, secrets_of
+from tests.vm.storage import DISKS, apply, passphrase
 
 pytestmark = pytest.mark.vm
 
@@ -27,9 +26,8 @@ STACKS = sorted((Path(__file__).parent / "stacks").glob("*.toml"))
 @pytest.fixture(scope="module")
 def live(iso: Path) -> Generator[Console]:
     """A live system with four disks and all the recipes at /stacks."""
-    texts = {path.name: path.read_text() for path in STACKS}
-    secrets = {f"{path.stem}.secrets": tomlkit.dumps(secrets_of(path)) for path in STACKS}
-    with storage.live("stacks", iso=iso, files={**texts, **secrets}) as console:
+    files = {name: text for stack in STACKS for name, text in storage.files_of(stack).items()}
+    with storage.live("stacks", iso=iso, files=files) as console:
         yield console
 
 
