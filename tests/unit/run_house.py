@@ -18,6 +18,7 @@ from installer.run import apply as applying
 from installer.run import before, durable, resume
 from installer.run.apply import Outcome, apply
 from installer.run.events import Event
+from tests.needs import require
 
 CANARY = 'c4n4ry.*+($x)"\\ '
 RECIPE = """
@@ -101,6 +102,7 @@ class House:
 
 def partitioned_disk(folder: Path) -> Path:
     """Make a disk with a table; once for many tests, because sgdisk sleeps for a second after it wrote."""
+    require("sgdisk")
     image = folder / "image"
     image.touch()
     os.truncate(image, 64 * 1024**2)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -65,7 +64,7 @@ print(recording.dump(probe.record()))
 """
 
 
-@pytest.mark.skipif(not shutil.which("umockdev-run"), reason="umockdev is not installed")
+@pytest.mark.needs("umockdev-run")
 def test_records_what_udev_says(tmp_path: Path) -> None:
     """lsblk, blkinfo and pyudev see one mocked disk with 4096-byte sectors; its size is still in 512-byte units."""
     (tmp_path / "disk.umockdev").write_text(UMOCKDEV)
@@ -239,5 +238,6 @@ def test_an_event_or_a_dead_monitor_means_something_changed(
     assert len(made) == monitors
 
 
+@pytest.mark.needs("udev")
 def test_a_monitor_can_be_had_without_root() -> None:
     assert hotplug.Watch().wait(0) in (True, False)

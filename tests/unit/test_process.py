@@ -47,6 +47,7 @@ def test_a_program_has_no_terminal_and_no_file_of_ours() -> None:
     assert len([line for line in out.splitlines() if "->" in line]) == 4  # 0, 1, 2 and the folder that ls reads
 
 
+@pytest.mark.needs("pgrep")
 def test_a_signal_to_our_group_does_not_reach_the_program() -> None:
     """fault 61: Ctrl-C goes to the foreground group of the terminal."""
     pid_group = run(["ps", "-o", "pgid=", "-p", str(os.getpid())]).out.split()
@@ -72,6 +73,7 @@ def test_a_missing_program_is_named_with_its_package(monkeypatch: pytest.MonkeyP
     assert "gdisk" in caught.value.hint
 
 
+@pytest.mark.needs("pgrep")
 def test_a_program_that_takes_too_long_is_killed_with_all_it_started() -> None:
     """fault 36"""
     began = time.monotonic()
@@ -96,6 +98,7 @@ def test_a_program_that_cannot_be_killed_does_not_hang_the_engine(monkeypatch: p
     real_kill(pids[0], 9)
 
 
+@pytest.mark.needs("pgrep")
 def test_no_program_outlives_an_engine_that_was_killed() -> None:
     """fault 60: a resumed run must not meet the copy that the first one began."""
     code = "import sys; sys.path.insert(0, sys.argv[1]); from installer.process import run; run(['sleep', '54321'])"

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from run_house import RECIPE, House, partitioned_disk
+from run_house import RECIPE, House
 from run_plans import note, operation, times
 
 from installer.errors import Exit, Refusal, Refusals
 from installer.machine.model import Disk, Machine, Node
-from installer.masking import SECRETS
 from installer.plan.operation import Commands, Effect, Layer, Operation
 from installer.process import run
 from installer.recipe.load import parse
@@ -22,17 +20,6 @@ from installer.run import before, undo
 from installer.run.apply import Outcome
 from installer.run.control import say
 from installer.run.events import Ask, Ended, Event, Notice
-
-
-@pytest.fixture(scope="module")
-def partitioned(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return partitioned_disk(tmp_path_factory.mktemp("disk"))
-
-
-@pytest.fixture
-def house(tmp_path: Path, partitioned: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
-    yield House(tmp_path, partitioned, monkeypatch)
-    SECRETS.clear()
 
 
 def test_a_whole_run_leaves_a_result_events_and_an_undo_kit(house: House) -> None:
@@ -55,6 +42,7 @@ def test_the_undo_kit_brings_the_old_table_back(house: House) -> None:
     assert "11111111-2222-3333-4444-555555555555" in run(["sgdisk", "--print", house.disk.link]).out
 
 
+@pytest.mark.needs("cryptsetup")
 def test_the_header_of_an_encrypted_partition_is_saved_before_and_after(tmp_path: Path) -> None:
     image = tmp_path / "luks"
     with image.open("wb") as file:

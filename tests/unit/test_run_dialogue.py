@@ -14,6 +14,7 @@ from installer.masking import SECRETS
 from installer.process import HangError, ProgramError, wait
 from installer.run import dialogue
 from installer.run.dialogue import Answer, Dialogue, RefusedSecretError, UnknownPromptError, converse
+from tests.needs import require
 
 CANARY = "  c4n4ry.*+(\\d)['\"`$(id);|&^] "
 """Shell and pattern characters, quotes, and spaces at both ends."""
@@ -28,6 +29,7 @@ def _canary() -> Iterator[None]:
 
 @pytest.fixture
 def device(tmp_path: Path) -> str:
+    require("cryptsetup")
     file = tmp_path / "device"
     with file.open("wb") as opened:
         opened.truncate(32 * 1024**2)
@@ -72,6 +74,7 @@ def test_formats_and_opens_with_every_odd_character(device: str, monkeypatch: py
         opens(device, CANARY.strip())
 
 
+@pytest.mark.needs("cryptsetup")
 def test_formats_several_members_side_by_side_from_one_thread(tmp_path: Path) -> None:
     devices = []
     for name in "abc":

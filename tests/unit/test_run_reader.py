@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from run_house import RECIPE, House, partitioned_disk
+from run_house import RECIPE, House
 from run_plans import note, operation
 
 from installer.errors import Exit, Refusal
@@ -38,16 +38,6 @@ LONGEST = 60
 def _no_secrets() -> Iterator[None]:
     yield
     SECRETS.clear()
-
-
-@pytest.fixture(scope="module")
-def partitioned(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return partitioned_disk(tmp_path_factory.mktemp("disk"))
-
-
-@pytest.fixture
-def house(tmp_path: Path, partitioned: Path, monkeypatch: pytest.MonkeyPatch) -> House:
-    return House(tmp_path, partitioned, monkeypatch)
 
 
 @pytest.fixture

@@ -8,12 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from run_house import CANARY, RECIPE, House, partitioned_disk
+from run_house import CANARY, RECIPE, House
 from run_plans import note, operation, times
 
 from installer.errors import Exit, ZrootError
 from installer.machine.model import Machine, Node
-from installer.masking import SECRETS
 from installer.run import apply as applying
 from installer.run import before, durable, leftovers, replay
 from installer.run.consoles import Consoles
@@ -88,15 +87,9 @@ class Site:
         return found
 
 
-@pytest.fixture(scope="module")
-def partitioned(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return partitioned_disk(tmp_path_factory.mktemp("disk"))
-
-
 @pytest.fixture
-def site(tmp_path: Path, partitioned: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
-    yield Site(House(tmp_path, partitioned, monkeypatch), monkeypatch)
-    SECRETS.clear()
+def site(house: House, monkeypatch: pytest.MonkeyPatch) -> Site:
+    return Site(house, monkeypatch)
 
 
 def test_volume_is_replayed_after_the_disks_were_named(site: Site) -> None:

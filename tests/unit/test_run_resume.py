@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from run_house import CANARY, RECIPE, House, partitioned_disk
+from run_house import CANARY, RECIPE, House
 from run_plans import note, operation, plan, times
 
 from installer.errors import Exit, Refusals
 from installer.machine.model import Node
-from installer.masking import SECRETS
 from installer.plan.operation import Commands, Effect, Fact, FactKind, Layer
 from installer.plan.render import from_json
 from installer.recipe.secrets import Secret
@@ -25,17 +23,6 @@ from installer.run.facts import FACT
 from installer.run.journal import JOURNAL, Journal
 
 GOLDEN = sorted((Path(__file__).parents[1] / "golden").glob("*/plan.json"))
-
-
-@pytest.fixture(scope="module")
-def partitioned(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return partitioned_disk(tmp_path_factory.mktemp("disk"))
-
-
-@pytest.fixture
-def house(tmp_path: Path, partitioned: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
-    yield House(tmp_path, partitioned, monkeypatch)
-    SECRETS.clear()
 
 
 def test_stopping_is_no_success_and_can_be_resumed(house: House) -> None:

@@ -19,6 +19,7 @@ from run_plans import plan
 from installer.errors import Refusal, Refusals
 from installer.plan.operation import Plan, Source
 from installer.run import sources
+from tests.needs import require
 
 NOW = datetime.datetime(2026, 3, 1, 12, 0, tzinfo=datetime.UTC)
 
@@ -108,7 +109,8 @@ class Server(http.server.BaseHTTPRequestHandler):
 
 @contextmanager
 def served(certificate: Path | None = None) -> Generator[str]:
-    """Serve, with a certificate over TLS."""
+    """Serve whoever asks with curl, with a certificate over TLS."""
+    require("curl")
     with http.server.HTTPServer(("127.0.0.1", 0), Server) as server:
         if certificate:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -146,7 +148,7 @@ def test_a_wrong_clock_is_found_by_the_mirror(address: str, monkeypatch: pytest.
     assert '--set="2001-01-01 00:00:00"' in refused.value.hint
 
 
-@pytest.mark.needs("openssl")
+@pytest.mark.needs("curl", "openssl")
 def test_a_wrong_clock_is_told_where_no_certificate_is_valid_by_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,16 +8,14 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from run_house import House, partitioned_disk
+from run_house import House
 from run_plans import execute, journal, note, operation, times
 
 from installer import process
 from installer.errors import Exit
-from installer.masking import SECRETS
 from installer.plan.operation import Command, Commands, Effect, Layer, Plan
 from installer.run import actions
 from installer.run.executor import StepError
@@ -28,17 +26,6 @@ ROOT = Path(__file__).parents[2]
 
 UNREADABLE = "/proc/self/mem"
 """A file whose first page nobody has mapped: whoever reads it from the beginning is told of an I/O error."""
-
-
-@pytest.fixture(scope="module")
-def partitioned(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return partitioned_disk(tmp_path_factory.mktemp("disk"))
-
-
-@pytest.fixture
-def house(tmp_path: Path, partitioned: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
-    yield House(tmp_path, partitioned, monkeypatch)
-    SECRETS.clear()
 
 
 @pytest.mark.parametrize("beside", ["", "copy"])

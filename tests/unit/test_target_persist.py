@@ -78,6 +78,7 @@ def test_a_start_without_rollback_is_known(house: Path) -> None:
     assert state.read_text() == "blank\n"
 
 
+@pytest.mark.needs("systemd-escape")
 def test_a_folder_is_mounted_and_files_are_watched(house: Path) -> None:
     units = house / "units"
     made = run(house, "usr/lib/systemd/system-generators/zroot-persist", str(units), by="sh")
