@@ -71,23 +71,28 @@ check: $(BIN)/zroot-environment
 	$(BIN)/lint-imports --no-cache
 
 # Side by side, each with its own output: a test of a screen or of a dialogue waits as much as it works.
-TOGETHER := $(MAKE) --no-print-directory --jobs=5 --output-sync=target
+TOGETHER := $(MAKE) --no-print-directory --jobs=6 --output-sync=target
 # A command whose time stands in the table at the end of `make test`.
 STEP := @$(RUN) tests.times step
-PARTS := part-unit part-screens part-flows part-states
+PARTS := part-unit part-runs part-screens part-flows part-states
 MARKS := not vm and not sweep
 
 .PHONY: test-fast
 test-fast: fast-host $(BIN)/zroot-environment ## without virtual machines and without what is tried in every combination; 2 min 20 s on two cores
 	@$(TOGETHER) check $(PARTS)
 
+# Whole runs, dialogues and programs that hang: they wait for seconds of the clock.
+RUNS := $(wildcard tests/unit/test_run_*.py tests/unit/test_process.py)
 # The states of the catalogue share one app, and their pictures are taken once.
 STATES := $(addprefix tests/screens/test_,console_fitness.py keys.py resize.py snapshots.py)
 FLOWS := $(addprefix tests/screens/test_,encryption.py flows.py forgetting.py home.py replay.py shipped.py uses.py)
 
 .PHONY: $(PARTS)
 part-unit: $(BIN)/zroot-environment
-	$(PYTEST) -m "$(MARKS)" tests/unit tests/vm
+	$(PYTEST) -m "$(MARKS)" $(addprefix --ignore=,$(RUNS)) tests/unit tests/vm
+
+part-runs: $(BIN)/zroot-environment
+	$(PYTEST) -m "$(MARKS)" $(RUNS)
 
 part-screens: $(BIN)/zroot-environment
 	$(PYTEST) -m "$(MARKS)" $(addprefix --ignore=,$(STATES) $(FLOWS)) tests/screens

@@ -7,6 +7,7 @@ import re
 import shlex
 import subprocess
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from installer.plan.operation import Plan
 from installer.plan.render import as_sh
 from installer.plan.script import word
 from installer.recipe.rules.boot import SMALLEST_ESP
+from tests.needs import require
 from tests.unit.plans import GIB, MIRROR, commands, disk, machine, plan, recipe
 from tests.unit.plans import argv as argv_of
 
@@ -56,30 +58,48 @@ def guids(file: Path) -> list[str]:
     )
 
 
-@pytest.mark.needs("sgdisk")
-@pytest.mark.parametrize("sizes", [(8, 8), (8, 8.5), (8.5, 8)])
-def test_table_is_cloned_to_disks_of_other_sizes(tmp_path: Path, sizes: tuple[float, float]) -> None:
-    """fault 14, and no two disks with the same GUIDs."""
-    made = plan(
-        recipe(MIRROR),
-        machine(*(disk(name, size=int(size * GIB)) for name, size in zip(("sda", "sdb"), sizes, strict=True))),
-    )
-    files = {"/dev/disk/by-id/ata-SA": tmp_path / "a", "/dev/disk/by-id/ata-SB": tmp_path / "b", "/run/zroot": tmp_path}
+SIZES = [(8.0, 8.0), (8.0, 8.5), (8.5, 8.0)]
+"""Of two disks, in GiB."""
+
+
+def clone(folder: Path, sizes: tuple[float, float]) -> Path:
+    """Give two disks in a folder their tables."""
+    disks = [disk(name, size=int(size * GIB)) for name, size in zip(("sda", "sdb"), sizes, strict=True)]
+    made = plan(recipe(MIRROR), machine(*disks))
+    files = {"/dev/disk/by-id/ata-SA": folder / "a", "/dev/disk/by-id/ata-SB": folder / "b", "/run/zroot": folder}
     for name, size in zip("ab", sizes, strict=True):
-        (tmp_path / name).touch()
-        os.truncate(tmp_path / name, int(size * GIB))
+        (folder / name).touch()
+        os.truncate(folder / name, int(size * GIB))
     run(made, "partitions/table/a", "sgdisk", files)
     run(made, "partitions/save/table", "sgdisk", files)
     run(made, "partitions/clone/b", "sgdisk", files)
-    one, other = table(tmp_path / "a"), table(tmp_path / "b")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def cloned(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[float, float], Path]:
+    """Folders with two disks each, made at the same time: sgdisk sleeps for a second whenever it has written."""
+    require("sgdisk")
+    folders = [tmp_path_factory.mktemp("disks") for _ in SIZES]
+    with ThreadPoolExecutor() as pool:
+        return dict(zip(SIZES, pool.map(clone, folders, SIZES), strict=True))
+
+
+@pytest.mark.parametrize("sizes", SIZES)
+def test_table_is_cloned_to_disks_of_other_sizes(
+    cloned: dict[tuple[float, float], Path], sizes: tuple[float, float]
+) -> None:
+    """fault 14, and no two disks with the same GUIDs."""
+    folder = cloned[sizes]
+    one, other = table(folder / "a"), table(folder / "b")
     assert one == other
     assert list(one) == ["bios", "esp", "boot", "pool"]
     assert all(first % 2048 == 0 and (last + 1) % 2048 == 0 for first, last in one.values())
-    assert len(guids(tmp_path / "a")) == 5
-    assert not set(guids(tmp_path / "a")) & set(guids(tmp_path / "b"))
-    assert guids(tmp_path / "b")[0].lower() == facts("@{disk-guid.b}")
+    assert len(guids(folder / "a")) == 5
+    assert not set(guids(folder / "a")) & set(guids(folder / "b"))
+    assert guids(folder / "b")[0].lower() == facts("@{disk-guid.b}")
     for name in "ab":
-        assert "No problems found" in said(tmp_path / name, "--verify")
+        assert "No problems found" in said(folder / name, "--verify")
 
 
 @pytest.mark.needs("mkfs.fat")
