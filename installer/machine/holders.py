@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from enum import StrEnum
 
 from installer.frozen import Frozen
-from installer.machine.model import Disk, Machine, Node
+from installer.machine.model import Disk, Machine, Node, Pool
 
 
 class HolderKind(StrEnum):
@@ -51,9 +51,40 @@ def devices(disk: Disk) -> tuple[Disk | Node, ...]:
     return (disk, *(node for node, _ in nodes(disk).values()))
 
 
+class _Whole:
+    """What is asked of all disks for each of them, so that the tree is gone through once and not once a disk."""
+
+    def __init__(self, disks: tuple[Disk, ...], pools: tuple[Pool, ...]) -> None:
+        self.disks = disks
+        self.pools = pools
+        self.members = [(pool, tuple(member.device for member in pool.members)) for pool in pools]
+        """The devices of each pool."""
+        self.under: dict[str, list[str]] = {}
+        """Names of the disks that a device lies on or is."""
+        self.raids: dict[str, dict[str, str]] = {}
+        """Labels by device name, of the parts of each md array, by the UUID that they all carry."""
+        for disk in disks:
+            for device in devices(disk):
+                self.under.setdefault(device.name, []).append(disk.name)
+                if device.fstype == "linux_raid_member" and device.uuid:
+                    self.raids.setdefault(device.uuid, {})[device.name] = device.label
+
+
+_known = [_Whole((), ())]
+"""Of the machine that was asked about last: a plan asks for hundreds of devices of one."""
+
+
+def _whole(machine: Machine) -> _Whole:
+    known = _known[0]
+    if known.disks is not machine.disks or known.pools is not machine.pools:
+        known = _known[0] = _Whole(machine.disks, machine.pools)
+    return known
+
+
 def disks_under(names: set[str], machine: Machine) -> tuple[str, ...]:
     """Return the disks that any of these devices lies on or is."""
-    return tuple(sorted(disk.name for disk in machine.disks if names & {disk.name, *nodes(disk)}))
+    under = _whole(machine).under
+    return tuple(sorted({disk for name in names for disk in under.get(name, ())}))
 
 
 def holders(disk: Disk, machine: Machine) -> tuple[Holder, ...]:
@@ -70,9 +101,8 @@ def holders(disk: Disk, machine: Machine) -> tuple[Holder, ...]:
             found.append(
                 (_above(group.members, heights), _named(HolderKind.LVM_VG, group.name, group.members, machine))
             )
-    for pool in machine.pools:
-        members = tuple(member.device for member in pool.members)
-        if pool.imported and heights.keys() & set(members):
+    for pool, members in _whole(machine).members:
+        if pool.imported and not heights.keys().isdisjoint(members):
             found.append((_above(members, heights), _named(HolderKind.ZPOOL, pool.name, members, machine)))
     return tuple(holder for _, holder in sorted(found, key=lambda pair: -pair[0]))
 
@@ -87,21 +117,15 @@ def memberships(disk: Disk, machine: Machine) -> tuple[Holder, ...]:
     for group in machine.groups:
         if own & set(group.members):
             found.append(_named(HolderKind.LVM_VG, group.name, group.members, machine))
-    for pool in machine.pools:
-        members = tuple(member.device for member in pool.members)
-        if own & set(members):
+    for pool, members in _whole(machine).members:
+        if not own.isdisjoint(members):
             found.append(_named(HolderKind.ZPOOL, pool.name, members, machine))
     return tuple(sorted(found, key=lambda holder: (holder.kind, holder.name, holder.disks)))
 
 
 def _raids(own: set[str], machine: Machine) -> Iterator[Holder]:
     """Yield the md arrays with a part among these devices: all parts of one carry its UUID."""
-    parts: dict[str, dict[str, str]] = {}
-    for disk in machine.disks:
-        for device in devices(disk):
-            if device.fstype == "linux_raid_member" and device.uuid:
-                parts.setdefault(device.uuid, {})[device.name] = device.label
-    for uuid, members in parts.items():
+    for uuid, members in _whole(machine).raids.items():
         if own & members.keys():
             name = next(filter(None, members.values()), uuid)
             yield _holder(HolderKind.MD, name, name, set(members), machine)

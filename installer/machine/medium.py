@@ -27,8 +27,7 @@ def disks(tree: Tree, squashfs: str) -> tuple[str, ...]:
 
     squashfs is the path of the running image, empty if not known.
     """
-    found = {name for name in _named(tree) if name in _mounted_at(tree, MEDIUM_MOUNTS)}
-    found |= _behind_image(tree)
+    found = _mounted_at(tree, MEDIUM_MOUNTS) | _behind_image(tree)
     if squashfs and (mount := _containing(tree, squashfs)) and mount.point != "/":
         found.add(_device(tree, mount))
     if not found:

@@ -39,7 +39,9 @@ def _choose(role: str, selector: Selector, offered: tuple[Offer, ...]) -> Disk:
             message=_listed([offer.disk for offer in offered if offer.usable], "Disks that may be used:"),
             hint=f"Say which disk it is: --disk {role}=SERIAL",
         )
-    matching = [offer for offer in offered if not differences(selector, offer.disk)]
+    # The serial first: to put into words how each disk differs from each role takes long where there are many.
+    near = [offer for offer in offered if selector.serial in (None, offer.disk.serial)]
+    matching = [offer for offer in near if not differences(selector, offer.disk)]
     usable = [offer for offer in matching if offer.usable]
     if len(usable) == 1:
         return usable[0].disk
