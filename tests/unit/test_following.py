@@ -47,7 +47,7 @@ def test_steps_go_from_waiting_over_running_to_done() -> None:
 
 def test_layers_say_how_far_they_are() -> None:
     layers = list(run(BEGUN, started(FIRST), finished(FIRST)).layers())
-    assert layers[0] == (Layer.TEARDOWN, State.RUNNING, 1, 4)
+    assert layers[0] == (Layer.TEARDOWN, State.RUNNING, 1, 5)
     assert {state for _, state, _, _ in layers[1:]} == {State.WAITING}
     assert [layer for layer, _, _, _ in layers] == list(Layer)
     assert {state for _, state, _, _ in run(BEGUN, *ALL).layers()} == {State.DONE}
