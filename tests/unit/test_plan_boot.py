@@ -114,6 +114,14 @@ def test_pool_is_exported_after_everything_on_it_is_unmounted() -> None:
     assert not [one.id for one in made.operations if "zpool import -f" in " ".join(one.model_dump_json().split('","'))]
 
 
+def test_what_is_closed_at_the_end_is_closed_again_while_somebody_holds_it() -> None:
+    """fault 58"""
+    made = plan(recipe(MIRROR), machine())
+    closing = [one for one in made.operations if one.id.startswith(("finish/export", "finish/close"))]
+    assert {one.id for one in closing} >= {"finish/export/rpool", "finish/close/pool-a", "finish/close/pool-b"}
+    assert all(command.retries >= 10 for one in closing for command in commands(made, one.id))
+
+
 @pytest.mark.parametrize(("firmware", "entries"), [(Firmware.BIOS, 0), (Firmware.UEFI, 2)])
 def test_nothing_that_must_succeed_writes_to_the_firmware(firmware: Firmware, entries: int) -> None:
     """fault 70, fault 71: a BIOS has nowhere to write to; another firmware may be full, or refuse."""
