@@ -42,7 +42,7 @@ class Start:
     fresh: bool = False
     """Whether it is the first start of a copy of its own, instead of the one after the starts above it."""
     new_nvram: bool = False
-    """Whether the firmware has forgotten everything."""
+    """Whether the firmware has forgotten everything, for this start alone."""
     extra: Sequence[str] = ()
     """Names of disks that belong to nobody yet: 2 GiB each, kept from start to start."""
     processors: int = 1
@@ -93,10 +93,10 @@ class Life:
 
     def _carry_out(self, copy: Copy, name: str) -> Findings:
         start = self._starts[name]
-        if start.new_nvram and copy.nvram:
-            copy.nvram.unlink()
         extra = [copy.further(disk, slot=slot) for slot, disk in enumerate(start.extra, start=2)]
         machine = copy.machine(name, without=[*start.without, *start.late], extra=extra)
+        if start.new_nvram:
+            machine.nvram = None  # one of its own, made anew
         machine.late = [copy.disks[role] for role in start.late]
         machine.processors = start.processors
         with machine:

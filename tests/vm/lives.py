@@ -114,7 +114,7 @@ def emergency_shell(machine: Machine) -> str:
     """Go to emergency mode and return who one is there."""
     machine.console.line("systemctl emergency")
     machine.console.wait_for("You are in emergency mode", within=300)
-    machine.console.wait_for("Press Enter for maintenance", within=60)
+    machine.console.wait_for("Press Enter for system maintenance", within=60)
     machine.console.line()
     machine.console.wait_for("# ", within=120)
     machine.console.line("id -un; hostname")
@@ -202,9 +202,8 @@ STARTS = {
     Firmware.UEFI: {
         # With two processors, as most machines have: all others here have one.
         "healthy": Start(acts={**HEALTH, **IDENTITY, **PACKAGES}, processors=2),
-        # The firmware has forgotten its entries from here on.
         "without a": Start(acts={**HEALTH, "write": WRITE, "away": AWAY}, without=("a",), new_nvram=True),
-        "both again": Start(acts=BOTH_AGAIN),
+        "both again": Start(acts=BOTH_AGAIN, new_nvram=True),
         "without b": Start(acts=HEALTH, without=("b",), fresh=True, cut=True),
         "late": Start(acts=HEALTH, late=("b",), meet=late_after_wrong_ones, fresh=True, cut=True),
     },

@@ -23,6 +23,7 @@ DEAD = (
     "You are in emergency mode",
     "Entering emergency mode",
     "Press Enter for maintenance",
+    "Press Enter for system maintenance",
     "Give root password for maintenance",
     "Cannot open access to console",
     "dracut:/#",
