@@ -12,6 +12,8 @@ PYTEST := $(RUN) pytest -rs
 VM_BUDGET ?= 55
 # Two machines side by side, with one processor each; tests of one machine stay together and in their order.
 SIDE_BY_SIDE := -n 2 --dist loadgroup --no-loadscope-reorder
+# More words for the benchmarks in machines: --processors N, and what else their --help says.
+BENCH ?=
 # Once more only where the emulator itself failed: tests/vm/serial.py says how that is known.
 EMULATED := --reruns 1 --only-rerun "the emulator lost a race"
 
@@ -122,8 +124,8 @@ faults: $(BIN)/zroot-environment ## every fault that zroot must survive, the tes
 	@$(RUN) tests.faults.table
 
 .PHONY: bench
-bench: iso emulator ## the figures in README
-	@$(RUN) tests.vm.bench
+bench: iso emulator ## the figures in README; with BASE=REVISION or BASE=IMAGE.iso installs by that image and this one in turn
+	@$(RUN) $(if $(BASE),tests.vm.bench.pairs $(BENCH) -- $(BASE),tests.vm.bench.floor)
 
 .PHONY: bench-screens
 bench-screens: $(BIN)/zroot-environment ## how long the guided install takes to its first picture, and what a key costs

@@ -10,7 +10,8 @@ from typing import cast
 
 import pytest
 
-from tests.vm import bench, installs
+from tests.vm import installs
+from tests.vm.bench import figures
 from tests.vm.installs import RECIPE, SECRETS, SERIALS
 from tests.vm.qemu import Bus, Disk, Machine
 from tests.vm.screen import Terminal
@@ -111,9 +112,30 @@ def test_disk_keeps_its_slot_when_a_neighbour_is_missing(bus: Bus) -> None:
 
 
 def test_bench_table_adds_up() -> None:
-    layers = bench.by_layer({"pools": 4, "system": 61}, total=70)
-    assert (layers["system"], layers[bench.ENGINE]) == (61, 5)
-    floor = bench.laps("at 100.5 pools\nnoise\nat 102.5 system\nat 152.5 end\n")
-    text = bench.table(layers, floor)
+    layers = figures.by_layer({"pools": 4, "system": 61}, total=70)
+    assert (layers["system"], layers[figures.ENGINE]) == (61, 5)
+    floor = figures.laps("at 100.5 pools\nnoise\nat 102.5 system\nat 152.5 end\n")
+    text = figures.table(layers, floor)
     assert "| system | 61.0 s | 50.0 s | 1.22 |" in text
     assert "| **whole** | 70.0 s | 52.0 s | 1.35 |" in text
+
+
+def test_bench_compares_pair_by_pair() -> None:
+    # The machine was twice as slow during the second and third pair; what is compared is one pair at a time.
+    runs = {
+        "base": [{"system": 60.0, "boot": 10.0}, {"system": 120.0, "boot": 20.0}, {"system": 120.0, "boot": 20.0}],
+        "this": [{"system": 30.0, "boot": 10.0}, {"system": 90.0, "boot": 22.0}, {"system": 60.0, "boot": 24.0}],
+    }
+    assert figures.ratio(runs["base"], runs["this"], "system") == 0.5
+    assert figures.ratio(runs["base"], runs["this"]) == pytest.approx(84 / 140)
+    text = figures.comparison(runs)
+    assert "| step | base | this | times |" in text
+    assert "| system | 60.0, 120.0, 120.0 s | 30.0, 90.0, 60.0 s | 0.50 |" in text
+    assert "| **whole** | 70.0, 140.0, 140.0 s | 40.0, 112.0, 84.0 s | 0.60 |" in text
+
+
+def test_bench_leaves_out_what_nobody_did_and_divides_by_nothing() -> None:
+    runs = {"4 disks": [{"raid": 0.0, "teardown": 0.0, "pools": 2.0}], "12 disks": [{"teardown": 1.0, "pools": 3.0}]}
+    text = figures.comparison(runs)
+    assert "raid" not in text
+    assert "| teardown | 0.0 s | 1.0 s |  |" in text

@@ -7,25 +7,18 @@ same pool, over the network; it is given up when the comparison is decided.
 
 from __future__ import annotations
 
-import itertools
-import re
 import sys
 import time
-from collections.abc import Mapping
 
 from installer.plan.operation import Layer
 from installer.recipe.model import Firmware
 from tests.vm import installs
-from tests.vm.installs import RECIPE, empty, files, prepared, quick
+from tests.vm.bench.figures import ENGINE, laps, table
+from tests.vm.bench.pairs import measured_install
+from tests.vm.installs import RECIPE, empty, prepared, quick
 from tests.vm.places import ISO, RESULTS
 from tests.vm.serial import ConsoleError
 from tests.vm.volume import Volume
-
-ENGINE = "engine"
-"""What is left of an install's time when its operations are taken away, with what made each of them safe: probing,
-planning, undo kit, journal, records."""
-
-WHOLE = "**whole**"
 
 DECIDED = 5
 """How many times the whole install debootstrap may take before it is stopped: that is the aim."""
@@ -50,38 +43,6 @@ STOPPED = 124
 """Status of timeout(1) when the time was over."""
 PLAIN = "correct-horse-battery"
 """A passphrase that a shell script can be fed; the canaries of the tests are not needed here."""
-
-
-def by_layer(layers: Mapping[str, float], total: float) -> dict[str, float]:
-    """Return seconds for each layer, in their order, and what the engine itself took."""
-    found = {layer.value: layers.get(layer, 0.0) for layer in Layer}
-    found[ENGINE] = max(0.0, total - sum(found.values()))
-    return found
-
-
-def laps(text: str) -> dict[str, float]:
-    """Return the seconds between the marks of a floor: lines `at SECONDS NAME`, the last one `end`."""
-    marks = [(name, float(at)) for at, name in re.findall(r"^at ([\d.]+) (\S+)$", text, re.MULTILINE)]
-    return {name: after - at for (name, at), (_, after) in itertools.pairwise(marks)}
-
-
-def table(install: Mapping[str, float], floor: Mapping[str, float]) -> str:
-    """Return a Markdown table: step, seconds of the install, seconds of the floor, and how many times the floor."""
-    rows = ["| step | install | floor | times |", "|---|---:|---:|---:|"]
-    for name, seconds in [*install.items(), (WHOLE, sum(install.values()))]:
-        bare = sum(floor.values()) if name == WHOLE else floor.get(name, 0.0)
-        times = f"{seconds / bare:.2f}" if bare else ""
-        rows.append(f"| {name} | {seconds:.1f} s | {f'{bare:.1f} s' if bare else ''} | {times} |")
-    return "\n".join(rows)
-
-
-def measured_install() -> dict[str, float]:
-    """Replay the shipped recipe onto blank disks and return its seconds by layer."""
-    machine = empty(RESULTS / "bench", iso=ISO, firmware=Firmware.BIOS, processors=2)
-    volume = Volume.make(machine.folder / "volume.img", files(prepared(RECIPE.read_text())))
-    installs.replay(machine, volume)
-    result = volume.result()
-    return by_layer(result["layers"], result["seconds"])
 
 
 def measured_floor() -> dict[str, float]:
@@ -130,7 +91,7 @@ def measured_debootstrap(limit: float) -> tuple[float, bool]:
 
 def main() -> int:
     """Measure all three and print the table."""
-    install = measured_install()
+    install = measured_install(ISO, RESULTS / "bench")
     floor = measured_floor()
     whole = sum(install.values())
     print(table(install, floor))
