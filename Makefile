@@ -127,6 +127,10 @@ faults: $(BIN)/zroot-environment ## every fault that zroot must survive, the tes
 bench: iso emulator ## the figures in README; with BASE=REVISION or BASE=IMAGE.iso installs by that image and this one in turn
 	@$(RUN) $(if $(BASE),tests.vm.bench.pairs $(BENCH) -- $(BASE),tests.vm.bench.floor)
 
+.PHONY: bench-disks
+bench-disks: iso ## storage alone over 4, 12 and 24 disks
+	@$(RUN) tests.vm.bench.disks $(BENCH)
+
 .PHONY: bench-screens
 bench-screens: $(BIN)/zroot-environment ## how long the guided install takes to its first picture, and what a key costs
 	@$(RUN) tests.screens.bench

@@ -10,12 +10,14 @@ from typing import cast
 
 import pytest
 
+from installer.recipe.load import parse
 from tests.vm import installs
-from tests.vm.bench import figures
+from tests.vm.bench import disks, figures
 from tests.vm.installs import RECIPE, SECRETS, SERIALS
 from tests.vm.qemu import Bus, Disk, Machine
 from tests.vm.screen import Terminal
 from tests.vm.serial import Console, ConsoleError, plain
+from tests.vm.volume import Volume
 
 
 @pytest.fixture
@@ -139,3 +141,12 @@ def test_bench_leaves_out_what_nobody_did_and_divides_by_nothing() -> None:
     text = figures.comparison(runs)
     assert "raid" not in text
     assert "| teardown | 0.0 s | 1.0 s |  |" in text
+
+
+@pytest.mark.parametrize("count", disks.AIMS)
+def test_bench_over_many_disks_gives_each_a_place_of_its_own(count: int) -> None:
+    there = [*disks.disks(Path("folder"), count).values(), Volume(Path("volume.img")).disk()]
+    named = [word.split(",")[1] for disk in there for word in disk.arguments() if not word.startswith("-")]
+    assert len(set(named)) == len(named) == 2 * (count + 1)
+    recipe = parse(disks.recipe(count))
+    assert [disk.serial for disk in recipe.disks.values()] == [disk.serial for disk in there[:-1]]
