@@ -132,7 +132,7 @@ bench-disks: iso ## storage alone over 4, 12 and 24 disks
 	@$(RUN) tests.vm.bench.disks $(BENCH)
 
 .PHONY: bench-screens
-bench-screens: $(BIN)/zroot-environment ## how long the guided install takes to its first picture, and what a key costs
+bench-screens: $(BIN)/zroot-environment ## how long the guided install takes to its first picture, what a key costs; plan and review with 90 disks
 	@$(RUN) tests.screens.bench
 
 # pip's own settings are left out: an index or a folder of wheels that only this machine has must not get into the locks.
