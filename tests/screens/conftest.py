@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from textual import _wait
 
 from installer.run.client import Still
 from tests.screens.house import STUDIOS
@@ -24,4 +25,13 @@ def nobody_waits_for_a_disk() -> Iterator[None]:
     """Let an app end at once: it waits for the thread that waits for disks."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(Still, "wait", lambda self, seconds: bool(time.sleep(0.01)))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def keys_follow_one_another_quickly() -> Iterator[None]:
+    """Look for an idle app every hundredth of a second: Textual looks every fiftieth, twice for each key."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(_wait, "SLEEP_GRANULARITY", _wait.SLEEP_GRANULARITY / 2)
+        patched.setattr(_wait, "SLEEP_IDLE", _wait.SLEEP_IDLE / 2)
         yield

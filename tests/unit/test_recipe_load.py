@@ -89,9 +89,9 @@ def test_keys_have_hyphens_only(underscore: str) -> None:
 )
 def test_refuses_hostile_text_fast(text: str) -> None:
     """fault 34"""
-    began = time.monotonic()
+    began = time.process_time()  # how long others keep the machine busy is no matter
     assert len(refusal(text)) < 5000
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 5
 
 
 def test_refuses_what_is_no_text_file(tmp_path: Path) -> None:
