@@ -40,13 +40,15 @@ def note(lap: Lap, file: Path = FILE) -> None:
 
 
 @contextmanager
-def timed(kind: str, name: str, file: Path = FILE) -> Iterator[None]:
-    """Write down how long the block took, however it ended."""
+def timed(kind: str, name: str, file: Path = FILE, *, at_least: float = 0) -> Iterator[None]:
+    """Write down how long the block took, however it ended, if that was at least so many seconds."""
     began, clock = time.time(), time.monotonic()
     try:
         yield
     finally:
-        note(Lap(kind, name, began, round(time.monotonic() - clock, 1)), file)
+        seconds = time.monotonic() - clock
+        if seconds >= at_least:
+            note(Lap(kind, name, began, round(seconds, 1)), file)
 
 
 def read(file: Path = FILE) -> list[Lap]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from tests import times
 from tests.vm.installs import PASSPHRASE, PASSWORD, USER
 from tests.vm.qemu import Machine
 
@@ -16,6 +17,9 @@ TO_PROMPT = 300.0
 TO_LOGIN = 600.0
 ANSWER = 1200.0
 """Seconds, several times what an emulator on two cores needs."""
+
+LONG = 8.0
+"""Seconds from which on a question has a line of its own in the table of times."""
 
 HEALTH = {
     "pool": "zpool list -H -o health rpool",
@@ -84,17 +88,21 @@ def log_in(machine: Machine) -> None:
 
 def enter(machine: Machine) -> None:
     """Unlock, log in and become root."""
-    unlock(machine)
-    log_in(machine)
+    with times.timed("act", f"{machine.name}: to the prompt"):
+        machine.console.wait_for(PROMPT, within=TO_PROMPT)
+    with times.timed("act", f"{machine.name}: to the login"):
+        machine.console.secret(PASSPHRASE)
+        log_in(machine)
 
 
 def ask(machine: Machine, questions: Mapping[str, Act]) -> dict[str, str]:
     """Return the answers of the logged-in machine."""
-    return {name: _answer(machine, act) for name, act in questions.items()}
+    return {name: _answer(machine, name, act) for name, act in questions.items()}
 
 
-def _answer(machine: Machine, act: Act) -> str:
-    return machine.console.run(act, within=ANSWER).output if isinstance(act, str) else act(machine)
+def _answer(machine: Machine, name: str, act: Act) -> str:
+    with times.timed("act", f"{machine.name}: {name}", at_least=LONG):
+        return machine.console.run(act, within=ANSWER).output if isinstance(act, str) else act(machine)
 
 
 def look(machine: Machine, questions: Mapping[str, Act] = HEALTH) -> Findings:

@@ -160,8 +160,7 @@ class Machine:
         if kind is not None:
             self._picture()
         self._kill()
-        name = " ".join(self.folder.parts[-2:])
-        times.note(times.Lap("machine", name, self._began, round(time.time() - self._began, 1)))
+        times.note(times.Lap("machine", self.name, self._began, round(time.time() - self._began, 1)))
 
     def on_this_terminal(self) -> int:
         """Run the machine with its serial line on this terminal, Ctrl-a for QEMU; return QEMU's status at its end."""
@@ -169,6 +168,11 @@ class Machine:
         console = f"stdio,id=con,mux=on,signal=off,logfile={self.log}"
         # A monitor on the same terminal is what Ctrl-a belongs to.
         return subprocess.run([*self._argv(console), "-mon", "chardev=con,mode=readline"], check=False).returncode
+
+    @property
+    def name(self) -> str:
+        """What it is called in the table of times."""
+        return " ".join(self.folder.parts[-2:])
 
     @property
     def log(self) -> Path:
