@@ -131,6 +131,10 @@ bench: iso emulator ## the figures in README; with BASE=REVISION or BASE=IMAGE.i
 bench-disks: iso ## storage alone over 4, 12 and 24 disks
 	@$(RUN) tests.vm.bench.disks $(BENCH)
 
+.PHONY: bench-boot
+bench-boot: iso ## the start of the installed machine beside a plain Debian's
+	@$(RUN) tests.vm.bench_boot
+
 .PHONY: bench-screens
 bench-screens: $(BIN)/zroot-environment ## how long the guided install takes to its first picture, what a key costs; plan and review with 90 disks
 	@$(RUN) tests.screens.bench
