@@ -16,6 +16,7 @@ pool-b UUID=bbbb /dev/mapper/key luks,discard,keyfile-size=1048576,noauto,x-init
 TOOLS = r"""
 say() { echo "says: $*"; }
 modprobe() { :; }
+udevadm() { :; }
 mdadm() {
     case $* in
         *--examine*) cat $root/arrays ;;
@@ -132,3 +133,35 @@ def test_without_a_recovery_passphrase_it_says_what_to_do(tmp_path: Path) -> Non
     assert "r and Enter reboots" in done.asked[0]
     assert "p and Enter" not in done.asked[0]
     assert done.said[-1] == "systemctl --force reboot"
+
+
+def from_members(folder: Path, *, opened: tuple[str, ...], state: str) -> list[str]:
+    """Run the script's quick import with these members open and return what it asked of zpool."""
+    (folder / "dev/mapper").mkdir(parents=True)
+    for name in opened:
+        (folder / "dev/mapper" / name).touch()
+    (folder / "members").write_text(MEMBERS.replace("/dev/", f"{folder}/dev/"))
+    functions = SCRIPT.read_text().partition("\nwait=$(argument")[0].replace("/etc/zroot/members", "/members")
+    functions = functions.replace("/dev/mapper/", f"{folder}/dev/mapper/").replace("/members", f"{folder}/members")
+    shown = f"  pool: other\\n state: ONLINE\\nconfig:\\n  pool: rpool\\n state: {state}\\nconfig:\\n"
+    zpool = f"zpool() {{ echo \"zpool $*\" >> {folder}/asked; [[ $* == *-N* ]] || printf '{shown}'; }}"
+    script = f"{functions}\n{zpool}\nread_members; import_from_members rpool"
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=60, check=False)
+    asked = folder / "asked"
+    lines = asked.read_text().replace(str(folder), "").splitlines() if asked.exists() else []
+    assert (done.returncode == 0) == any("-N" in line for line in lines), done.stderr
+    return lines
+
+
+def test_a_whole_pool_is_imported_without_a_look_at_other_devices(tmp_path: Path) -> None:
+    both = "-d /dev/mapper/pool-a -d /dev/mapper/pool-b"
+    asked = from_members(tmp_path, opened=("pool-a", "pool-b"), state="ONLINE")
+    assert asked == [f"zpool import {both}", f"zpool import -N -o cachefile=none {both} rpool"]
+
+
+def test_a_pool_with_more_than_its_encrypted_members_is_looked_for_everywhere(tmp_path: Path) -> None:
+    assert len(from_members(tmp_path, opened=("pool-a", "pool-b"), state="UNAVAIL")) == 1
+
+
+def test_a_member_that_stayed_closed_is_not_passed_over(tmp_path: Path) -> None:
+    assert from_members(tmp_path, opened=("pool-b",), state="DEGRADED") == []

@@ -34,6 +34,10 @@ array() { # DEVICE MDADM.CONF: MD-UUID=..., or the device where the file does no
 installkernel() {
     # A key device lies over a mirror; every other array is the real system's business.
     instmods raid1
+    # All of the initramfs is compressed, by something that unpacks many times faster.
+    if type -P xz > /dev/null; then
+        find "$initdir/usr/lib/modules/$kernel/" -name zfs.ko.xz -exec xz --decompress --force {} +
+    fi
 }
 
 install() {
@@ -47,6 +51,21 @@ install() {
         "$initdir$systemdsystemunitdir/zfs-import.target.wants/zfs-import-cache.service" \
         "$initdir$systemdsystemconfdir/zfs-import.target.wants/zfs-import-scan.service" \
         "$initdir$systemdsystemconfdir/zfs-import.target.wants/zfs-import-cache.service"
+
+    # A dozen scripts of dracut and ZFS run before the root is there, and bash takes its time to start.
+    if [[ -x $dracutsysrootdir/usr/bin/dash ]]; then
+        inst /bin/dash
+        ln -sf dash "$initdir/bin/sh"
+    fi
+
+    # zroot-root loads ZFS itself while the passphrase is typed; this does so before, after all of udev's work. Swap in RAM
+    # is the real system's.
+    rm -f "$initdir$systemdsystemunitdir/zfs-import.target.wants/zfs-load-module.service" \
+        "$initdir/etc/systemd/system/zfs-import.target.wants/zfs-load-module.service" \
+        "$initdir/usr/lib/modules-load.d/20-zram-generator.conf"
+
+    # Starts a script for every disk and partition, to find names that the root pool does not go by.
+    rm -f "$initdir/usr/lib/udev/rules.d/69-vdev.rules" "$initdir/etc/udev/rules.d/69-vdev.rules"
 
     # The zfs module bakes in the cache file of the day, and a host id made from the builder's address if there is none.
     rm -f "$initdir/etc/zfs/zpool.cache" "$initdir/etc/hostid" "$initdir/etc/crypttab"
