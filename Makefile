@@ -133,7 +133,7 @@ bench-disks: iso ## storage alone over 4, 12 and 24 disks
 
 .PHONY: bench-boot
 bench-boot: iso ## the start of the installed machine beside a plain Debian's
-	@$(RUN) tests.vm.bench_boot
+	@$(RUN) tests.vm.bench.boot
 
 .PHONY: bench-screens
 bench-screens: $(BIN)/zroot-environment ## how long the guided install takes to its first picture, what a key costs; plan and review with 90 disks

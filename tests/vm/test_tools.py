@@ -11,9 +11,9 @@ from typing import cast
 import pytest
 
 from installer.recipe.load import parse
-from tests.vm import bench_boot, installs
-from tests.vm.bench import disks, figures
-from tests.vm.bench_boot import Mark
+from tests.vm import installs
+from tests.vm.bench import boot, disks, figures
+from tests.vm.bench.boot import Mark
 from tests.vm.guest import PROMPT
 from tests.vm.installs import RECIPE, SECRETS, SERIALS
 from tests.vm.qemu import Bus, Disk, Machine
@@ -152,10 +152,12 @@ def test_bench_over_many_disks_gives_each_a_place_of_its_own(count: int) -> None
     assert len(set(named)) == len(named) == 2 * (count + 1)
     recipe = parse(disks.recipe(count))
     assert [disk.serial for disk in recipe.disks.values()] == [disk.serial for disk in there[:-1]]
+
+
 def test_time_at_the_prompt_is_taken_away() -> None:
     marks = [Mark("Loading Linux", 5, 4), Mark(PROMPT, 20, 18), Mark("login:", 62, 50)]
-    assert [mark.at for mark in bench_boot.without_person(marks, answered=22)] == [5, 20, 60]
-    assert bench_boot.without_person(marks[::2], answered=None) == marks[::2]
+    assert [mark.at for mark in boot.without_person(marks, answered=22)] == [5, 20, 60]
+    assert boot.without_person(marks[::2], answered=None) == marks[::2]
 
 
 def test_units_of_the_initramfs_are_timed_until_the_root_changes() -> None:
@@ -169,13 +171,13 @@ def test_units_of_the_initramfs_are_timed_until_the_root_changes() -> None:
 [   16.000000] systemd[1]: Starting ssh.service - OpenBSD Secure Shell server...
 [   17.000000] systemd[1]: Started ssh.service - OpenBSD Secure Shell server.
 """
-    assert bench_boot.initramfs_units(journal) == {"systemd-modules-load.service": 0.5, "zroot-root.service": 10.25}
+    assert boot.initramfs_units(journal) == {"systemd-modules-load.service": 0.5, "zroot-root.service": 10.25}
     without_systemd = journal.replace("Switching root", "")
-    assert bench_boot.initramfs_units(without_systemd) == {}
+    assert boot.initramfs_units(without_systemd) == {}
 
 
 def test_boots_are_compared_pair_by_pair() -> None:
-    table = bench_boot.ratios("login", [60, 100, 65], [50, 50, 50]).splitlines()
+    table = boot.ratios("login", [60, 100, 65], [50, 50, 50]).splitlines()
     assert table[0] == "| login | ours | plain | times |"
     assert table[2:] == [
         "| 1 | 60.0 s | 50.0 s | 1.20 |",

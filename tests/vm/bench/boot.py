@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from installer.recipe.model import Firmware
-from tests.vm import plain
+from tests.vm.bench import plain
 from tests.vm.guest import HEALTH, PROMPT, ask
 from tests.vm.installs import PASSPHRASE, PASSWORD, USER, install
 from tests.vm.kvm import accelerator

@@ -16,8 +16,7 @@ from shlex import quote
 from installer.plan.sources import COMPONENTS
 from installer.recipe.model import Firmware
 from tests.vm.installs import INSTALL, PASSWORD, USER, empty
-from tests.vm.kvm import kernel_of
-from tests.vm.places import CACHE, only_one
+from tests.vm.places import CACHE, extracted, only_one
 from tests.vm.qemu import Disk
 from tests.vm.tarball import mirrors
 
@@ -88,7 +87,7 @@ def options(kernel: str) -> list[str]:
 
 def release(iso: Path) -> str:
     """Return the release of the ISO's kernel, by which its package is called."""
-    image = kernel_of(iso, CACHE / "vmlinuz-plain").read_bytes()
+    image = extracted(iso, "live/vmlinuz").read_bytes()
     at = int.from_bytes(image[0x20E:0x210], "little") + 0x200  # kernel_version of the x86 boot protocol
     return image[at : image.index(b" ", at)].decode()
 
