@@ -114,8 +114,8 @@ def emergency_shell(machine: Machine) -> str:
     """Go to emergency mode and return who one is there."""
     machine.console.line("systemctl emergency")
     machine.console.wait_for("You are in emergency mode", within=300)
-    machine.console.wait_for("Press Enter for system maintenance", within=60)
-    machine.console.line()
+    machine.console.wait_for("Press Enter for system maintenance", "to continue): ", within=60)
+    machine.console.secret("")
     machine.console.wait_for("# ", within=120)
     machine.console.line("id -un; hostname")
     return machine.console.wait_for(re.compile(r"\nroot\n"), within=60).strip()
@@ -156,6 +156,7 @@ BOTH_AGAIN: dict[str, Act] = {
     "unequal": "md=/sys/class/block/$(basename $(realpath /dev/md/boot))/md; echo check > $md/sync_action;"
     " mdadm --wait /dev/md/boot; cat $md/mismatch_cnt",
     "text": "run-parts /etc/update-motd.d | tail -n +2",
+    "text after clear": "zpool clear rpool; run-parts /etc/update-motd.d | tail -n +2",
 }
 
 STARTS = {
