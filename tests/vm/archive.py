@@ -26,7 +26,9 @@ def _entries(image: bytes) -> Iterator[tuple[str, bytes]]:
             yield from _entries(_unpacked(image[at:]))
             return
         elif image[at] == 0:
-            at += 1
+            # Entries are aligned from where their own archive begins.
+            yield from _entries(image[at:].lstrip(b"\0"))
+            return
         else:
             raise ValueError(f"neither an archive nor padding at byte {at}: {image[at : at + 8]!r}")
 

@@ -123,7 +123,8 @@ def emergency_shell(machine: Machine) -> str:
 
 def no_shell(machine: Machine) -> None:
     """Wait for the emergency mode of the initramfs, and try to do something there."""
-    machine.console.wait_for(NO_SHELL, within=guest.TO_PROMPT)
+    machine.console.wait_for("Entering emergency mode", within=guest.TO_PROMPT)
+    machine.console.wait_for(NO_SHELL, within=60)
     for _ in range(3):
         machine.console.line("id -un")
         machine.console.drain(2)
