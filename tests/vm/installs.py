@@ -189,7 +189,8 @@ def replay(disks: Copy, volume: Volume, *, label: str = "install", medium: Mediu
         if said.endswith("ok"):
             machine.wait_off(within=300)
     if said.endswith("failed") or volume.result()["exit"] != 0:
-        words = json.dumps(volume.result(), indent=2)
+        # As it lies there: on a full volume it is empty.
+        words = volume.read("zroot-result.json").decode(errors="replace")
         raise ConsoleError(f"the replay failed; its console is in {machine.log}, its result is:\n{words}")
     return machine.log
 

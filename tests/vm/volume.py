@@ -25,13 +25,15 @@ class Volume:
         self.image = image
 
     @classmethod
-    def make(cls, image: Path, files: Mapping[str, str], *, large: Mapping[str, Path] | None = None) -> Volume:
+    def make(
+        cls, image: Path, files: Mapping[str, str], *, large: Mapping[str, Path] | None = None, mib: int = MIB
+    ) -> Volume:
         """Make the image with these text files at its top, and copies of these large ones."""
         large = large or {}
         image.unlink(missing_ok=True)
         image.parent.mkdir(parents=True, exist_ok=True)
         with image.open("wb") as sparse:
-            sparse.truncate(MIB * 1024**2 + sum(path.stat().st_size * 102 // 100 for path in large.values()))
+            sparse.truncate(mib * 1024**2 + sum(path.stat().st_size * 102 // 100 for path in large.values()))
         subprocess.run(["mkfs.fat", "-n", "ZROOT", str(image)], check=True, capture_output=True, env=_environment())
         volume = cls(image)
         for name, text in files.items():
