@@ -205,6 +205,16 @@ class _Child(pexpect.spawn):  # type: ignore[misc] # pexpect has no types
         self.ptyproc.delayafterclose = 0
         self.ended = os.pidfd_open(self.pid)
 
+    def read_nonblocking(self, size: int = 1, timeout: float | None = -1) -> str:
+        try:
+            return str(super().read_nonblocking(size, timeout))
+        except pexpect.EOF:
+            # pexpect 4.9 looks for output, then whether the program has ended: its last words may come in between.
+            if not select.select([self.child_fd], [], [], 0)[0]:
+                raise
+            self.flag_eof = False
+            return str(super().read_nonblocking(size, timeout))
+
     def isalive(self) -> bool:
         return not self.has_ended()
 

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -113,6 +114,27 @@ def test_the_two_passphrases_differ(device: str) -> None:
             [Answer(f"Enter passphrase for {device}: ", "one passphrase"), Answer("Verify passphrase: ", "another")],
         )
     assert "do not match" in caught.value.message
+
+
+def test_last_words_are_heard_however_they_come(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Said between pexpect's look for output and its question whether the program still lives."""
+    go = tmp_path / "go"
+    ends = ["sh", "-c", f"until [ -e {go} ]; do sleep 0.01; done; echo last words; exit 3"]
+    running = Dialogue(ends, [])
+    alive = type(running._child).isalive
+    asked = []
+
+    def asked_late(child: Any) -> bool:
+        asked.append(child)  # twice in each look, and only the second time it is too late to look for output again
+        if len(asked) > 1:
+            go.touch()
+            while not child.has_ended():
+                time.sleep(0.01)
+        return alive(child)
+
+    monkeypatch.setattr(type(running._child), "isalive", asked_late)
+    with pytest.raises(ProgramError, match="last words"):
+        finish(running)
 
 
 def test_nothing_shows_the_secret(device: str) -> None:
