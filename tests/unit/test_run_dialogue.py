@@ -119,7 +119,7 @@ def test_the_two_passphrases_differ(device: str) -> None:
 def test_last_words_are_heard_however_they_come(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Said between pexpect's look for output and its question whether the program still lives."""
     go = tmp_path / "go"
-    ends = ["sh", "-c", f"until [ -e {go} ]; do sleep 0.01; done; echo last words; exit 3"]
+    ends = ["sh", "-c", f"until [ -e {go} ]; do sleep 0.01; done; echo last-$((1 + 1))-words; exit 3"]
     running = Dialogue(ends, [])
     alive = type(running._child).isalive
     asked = []
@@ -133,7 +133,7 @@ def test_last_words_are_heard_however_they_come(tmp_path: Path, monkeypatch: pyt
         return alive(child)
 
     monkeypatch.setattr(type(running._child), "isalive", asked_late)
-    with pytest.raises(ProgramError, match="last words"):
+    with pytest.raises(ProgramError, match="last-2-words"):
         finish(running)
 
 
