@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -34,7 +35,8 @@ def live(
     name: str, *, iso: Path, files: Mapping[str, str], firmware: Firmware = Firmware.BIOS, gib: float = 1.5
 ) -> Iterator[Console]:
     """Give the shell of a live system with the disks STACK-A to STACK-D and some files."""
-    folder = RESULTS / name
+    # Two processes may each have one of these machines at the same time.
+    folder = RESULTS / f"{name}{os.environ.get('PYTEST_XDIST_WORKER', '')}"
     volume = Volume.make(folder / "volume.img", files)
     disks = [
         blank(folder / f"{role}.qcow2", gib=gib, slot=slot, serial=f"STACK-{role.upper()}")
