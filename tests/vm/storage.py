@@ -53,7 +53,8 @@ def live(
         console = machine.console
         console.live_shell(within=INSTALL)
         console.output(f"mkdir {FOLDER} && mount --options ro /dev/disk/by-label/ZROOT /mnt && cp /mnt/* {FOLDER}")
-        console.output(f"umount /mnt && chmod 600 {FOLDER}/*")
+        # The interfaces on the consoles look at such a volume too, whenever one appears.
+        console.output(f"timeout 60 sh -c 'until umount /mnt; do sleep 1; done' && chmod 600 {FOLDER}/*")
         console.output(IN_TURN)
         yield console
 
