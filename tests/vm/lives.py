@@ -91,7 +91,10 @@ UPDATE = (
 
 POOL = f"zpool create tank {DISK}TANK && echo kept > /tank/file && zpool list -H -o health tank"
 # LVM writes past the cache and does not ask the disk to keep it: without the last word a power cut takes it all away.
-LVM = f"pvcreate --yes {DISK}LVM && vgcreate stay {DISK}LVM && lvcreate --yes --size 64M --name here stay && sync {DISK}LVM"
+LVM = (
+    f"pvcreate --yes {DISK}LVM && vgcreate stay {DISK}LVM && lvcreate --yes --size 64M --name here stay"
+    f" && sync {DISK}LVM"
+)
 REBUILD = "dracut --force --kver $(uname -r) > /run/dracut.log 2>&1; echo status $?"
 WORK = "echo kept > /home/kept; sync; (dd if=/dev/urandom of=/home/cut bs=1M count=4000 & sleep 2); ls /home/cut"
 
